@@ -20,6 +20,7 @@ mod job;
 mod properties;
 mod rate_limit;
 mod recorded;
+mod report;
 mod rules;
 mod setup_sql;
 mod sql_lint;

@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("snowflake", &["domain", "pipeline"]),
     ("duckdb", &["domain", "models", "pipeline"]),
     ("explain", &["domain", "models"]),
+    ("report", &["domain", "explain", "models", "pipeline"]),
     ("fmp-simulator", &["domain"]),
     ("fanout", &["aws", "domain", "fmp", "pipeline"]),
     ("extract", &["aws", "domain", "fmp", "pipeline"]),

@@ -153,7 +153,11 @@ fn every_global_option_can_be_set_by_a_variable() {
         .variable("FINDATA_FMP_PLAN", "unlimited")
         .run();
     assert_eq!(outcome(&output), (Some(0), "complete".into()), "{output:#?}");
-    assert_eq!(server.calls(), 11, "ten calls for the company, one for symbol changes, none for an index");
+    assert_eq!(
+        server.calls(),
+        12,
+        "eleven calls for the company, one for symbol changes, none for an index"
+    );
     assert_eq!(home.text("select max(price_date) from analytics.fact_daily_prices"), "2026-09-18");
 }
 

@@ -76,7 +76,7 @@ fn a_truncated_response_is_retried() {
     let (server, home, whole) = (Simulator::with_faults(12, &["truncated=x1"]), Home::new(), Home::new());
     let output = run(&home, &server.url(), "AAPL").run();
     assert_eq!(outcome(&output), (Some(0), "complete".into()), "{output:#?}");
-    assert_eq!((server.calls(), server.faults_injected()), (24, 12));
+    assert_eq!((server.calls(), server.faults_injected()), (26, 13));
     assert_eq!(run(&whole, &Simulator::with_symbols(12).url(), "AAPL").run().code, Some(0));
     let differences = home.differences(&whole);
     assert!(differences.is_empty(), "{differences:?}");

@@ -20,7 +20,7 @@ fn a_plan_makes_no_call_and_creates_no_file() {
     for key in ["symbols", "calls", "bytes", "minutes", "usd", "fmp_plan", "datasets", "notes"] {
         assert!(json.get(key).is_some(), "{key}");
     }
-    assert_eq!((&json["symbols"], &json["calls"]), (&2.into(), &22.into()));
+    assert_eq!((&json["symbols"], &json["calls"]), (&2.into(), &24.into()));
     assert_eq!(json["datasets"]["prices"]["due"]["not fetched yet"], 3);
     assert!(!missing.exists() && home.files().is_empty());
     assert_eq!(server.calls(), 0);
@@ -85,7 +85,7 @@ fn a_plan_says_when_fmps_own_ratios_are_fetched() {
         "{usual}"
     );
     let all = plan(&["--reconcile", "--json"]).json();
-    assert_eq!((&all["calls"], &all["datasets"]["ratios_ttm"]["calls"]), (&26.into(), &2.into()));
+    assert_eq!((&all["calls"], &all["datasets"]["ratios_ttm"]["calls"]), (&28.into(), &2.into()));
 }
 
 #[test]

@@ -51,7 +51,7 @@ const RUNS: [(&[&str], u64, u64); 5] = [
         1 + 1 + 12 + 2 + 3,
     ),
     // Slow responses and extra fields need no retry.
-    (&["stall=0.2s,prices", "slow=0.2s,profile", "extra-field"], 23, 0),
+    (&["stall=0.2s,prices", "slow=0.2s,profile", "extra-field"], 25, 0),
     (&["server-error=0.1", "truncated=0.1", "rate-limit=0.1"], 0, 0),
 ];
 
@@ -71,7 +71,7 @@ fn transient_faults_leave_the_tables_of_a_fault_free_run() {
                     server.faults()
                 );
                 let retries = if expected_faults == 0 { injected } else { retries };
-                assert_eq!(server.calls(), 23 + retries, "{faults:?}: one more call per failed call");
+                assert_eq!(server.calls(), 25 + retries, "{faults:?}: one more call per failed call");
                 assert_eq!(summary.calls, server.calls(), "{faults:?}");
                 assert_fault_free_tables(&home, &format!("{faults:?}"));
             });
@@ -109,6 +109,6 @@ fn the_next_run_refetches_only_the_company_that_failed() {
     assert_eq!(partial.status, Status::Partial);
     let good = Simulator::with_symbols(12);
     let healed = Job::new(good.url(), &SYMBOLS).run_ok(&home);
-    assert_eq!((healed.status, good.calls()), (Status::Complete, 11));
+    assert_eq!((healed.status, good.calls()), (Status::Complete, 12));
     assert_fault_free_tables(&home, "healed");
 }

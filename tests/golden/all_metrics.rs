@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Columns that are not figures.
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 26] = [
     "company_key",
     "symbol",
     "fiscal_date",
@@ -45,6 +45,7 @@ const KEYS: [&str; 25] = [
     "fundamentals_as_of",
     "fundamentals_known_on",
     "is_suspect",
+    "profile_reconstructed",
     "suspect_reason",
 ];
 

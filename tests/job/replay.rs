@@ -4,20 +4,25 @@
 use std::fs;
 
 use chrono::Days;
+use findata_fmp_simulator::Options;
 use findata_tests::{Home, Job, Output, Simulator, findata, today};
 
 const SYMBOLS: [&str; 2] = ["AAPL", "NOCAP"];
 
-/// Makes runs on three days. Returns the server, the home, and the content of the warehouse file
-/// after the first day.
+/// Makes runs on three days, each with the answers of its own day. Returns the server of the last
+/// day, the home, and the content of the warehouse file after the first day.
 fn three_days() -> (Simulator, Home, Vec<u8>) {
-    let (server, home) = (Simulator::with_symbols(12), Home::new());
-    let job = |back: u64, symbols: &[&str]| Job::new(server.url(), symbols).on(today() - Days::new(back));
-    job(2, &SYMBOLS[..1]).run_ok(&home);
+    let home = Home::new();
+    let run = |back: u64, symbols: &[&str]| {
+        let day = today() - Days::new(back);
+        let server = Simulator::start(Options { symbols: 12, today: day, ..Options::default() });
+        Job::new(server.url(), symbols).on(day).run_ok(&home);
+        server
+    };
+    run(2, &SYMBOLS[..1]);
     let first = fs::read(home.warehouse()).unwrap();
-    job(1, &SYMBOLS).run_ok(&home);
-    job(0, &SYMBOLS).run_ok(&home);
-    (server, home, first)
+    run(1, &SYMBOLS);
+    (run(0, &SYMBOLS), home, first)
 }
 
 fn command(home: &Home, arguments: &[&str]) -> Output {
@@ -41,6 +46,8 @@ fn a_damaged_ledger_does_not_keep_an_older_warehouse_from_being_filled() {
     let (server, home, first) = three_days();
     let runs = home.lines("select run_id from ops.runs order by started_at, run_id");
     let key = |object: &str| format!("runs/{}/{object}", runs[1]);
+    // FMP no longer serves the profile of an earlier day. The figures of that day then use a later one.
+    let lost = ["profile_reconstructed"];
     let entry = home.keys(&key("batches/")).remove(0);
     let (staged, plan) = (key("staged.json"), key("plan.json"));
     for damaged in [vec![&entry], vec![&entry, &staged], vec![&staged, &plan]] {
@@ -50,7 +57,8 @@ fn a_damaged_ledger_does_not_keep_an_older_warehouse_from_being_filled() {
             fs::write(stale.stage().join(object), "").unwrap();
         }
         Job::new(server.url(), &SYMBOLS).run_ok(&stale);
-        assert_eq!(stale.content(), home.content(), "{damaged:?}");
+        let differences = stale.differences_except(&home, &lost);
+        assert!(differences.is_empty(), "{damaged:?}: {differences:?}");
     }
     let stale = Home::copy_of(&home);
     fs::write(stale.warehouse(), &first).unwrap();

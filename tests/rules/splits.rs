@@ -77,7 +77,27 @@ pub(super) fn companies() -> Vec<Company> {
         spin_off("SPINFACT", 1407, 1000, ""),
         bogus,
         counts_off_by_a_split(),
+        split_between_annual_statements(),
     ]
+}
+
+/// A 3-for-2 split in May 2024, around which there are annual statements only. Buybacks since then
+/// brought the count back near the one before the split.
+fn split_between_annual_statements() -> Company {
+    let periods = [("2023-12-31", "FY", 4), ("2024-12-31", "FY", 4)];
+    let later = [
+        ("2025-12-31", "FY", 4),
+        ("2025-09-30", "Q3", 1),
+        ("2025-12-31", "Q4", 1),
+        ("2026-03-31", "Q1", 1),
+    ];
+    let company = Company::of_periods("OLDSPLIT", &[&periods[..], &later[..]].concat());
+    let company =
+        counts(counts(company, ("2024-12-31", "2024-12-31"), 1.4), ("2025-01-01", "2099-01-01"), 1.175);
+    with(
+        profile(company, SHARES * 1.175, PRICE),
+        vec![split("OLDSPLIT", "2024-05-13", 3, 2, "stock-split")],
+    )
 }
 
 /// A 5-for-1 split, for which FMP divided the counts before July 2026 once more.
@@ -106,6 +126,13 @@ fn real_splits_leave_the_market_cap_and_no_suspicion() {
     near(market("SPLIT150", "2026-02-02", "market_cap"), PRICE * SHARES);
     near(market("SPLIT150", TODAY, "market_cap"), PRICE * SHARES);
     assert_eq!(suspicions("SPLIT150"), Vec::<String>::new(), "filings confirm 1 for 150");
+}
+
+#[test]
+fn a_split_of_earlier_years_is_judged_by_annual_statements() {
+    near(market("OLDSPLIT", TODAY, "market_cap"), PRICE * SHARES * 1.175);
+    assert_eq!(suspect("OLDSPLIT", TODAY), "");
+    assert_eq!(suspicions("OLDSPLIT"), Vec::<String>::new());
 }
 
 #[test]

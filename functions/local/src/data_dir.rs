@@ -57,8 +57,11 @@ impl DataDir {
         let path = self.corrections.display().to_string();
         match fs::read_to_string(&self.corrections) {
             Ok(text) => corrections::parse(&text, &path).map(Some),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::Config(format!("cannot read {path}: {error}"))),
+            // Opening the stage reports a home that is not a folder.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(Error::Config(format!(
+                "cannot read {path}: {error}; it must be a readable text file in UTF-8"
+            ))),
         }
     }
 

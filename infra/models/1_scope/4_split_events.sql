@@ -5,7 +5,7 @@
 --   split        a factor within 1.3, which buybacks and issuance hide
 --   confirmed    a filing accepted after the ex-date, a restatement or the vendor's count has the new share count
 --   contradicted a filing accepted after the ex-date still has the old share count
---   unconfirmed  no such filing yet, and the vendor's count after the ex-date is still the old one
+--   unconfirmed  no such filing yet, and the vendor's count up to 400 days after the ex-date is still the old one
 --   assumed      nothing to compare with: it is a split
 -- Only splits change share counts and per-share figures (adjusts_shares). For an unconfirmed split, suspect_from is the
 -- first suspect day, `ours` the share count after the split and `theirs` the vendor's.
@@ -31,7 +31,7 @@ splits as (
     from events
     where repeated_on is null or repeated_on > split_date + 14
 ),
--- the share counts of filings around a split
+-- the share counts of filings around a split; 400 days, because there may be annual statements only
 filings as (
     select
         e.symbol, e.split_date, i.fiscal_date, i.known_on, i.observed_at,
@@ -40,7 +40,7 @@ filings as (
         (i.observed_at - interval '5 hours')::date < e.split_date as is_received_before
     from splits as e
     join staging.income_statement as i
-        on i.symbol = e.symbol and i.known_on between e.split_date - 200 and e.split_date + 200
+        on i.symbol = e.symbol and i.known_on between e.split_date - 400 and e.split_date + 400
     where e.is_testable and coalesce(i.shares_outstanding, i.shares_outstanding_diluted) > 0
 ),
 -- the newest statement before the split as received before it
@@ -103,7 +103,7 @@ compared as (
                 then ln(l.shares / nullif(b.shares, 0))
         end as log_restated,
         case
-            when v.received_on >= e.split_date and e.is_newest
+            when e.is_newest and v.received_on between e.split_date and e.split_date + 400
                 then ln(v.shares / nullif(coalesce(b.shares, l.shares), 0))
         end as log_vendor,
         ln(c.close_after / nullif(c.close_before, 0)) as log_jump,

@@ -69,7 +69,8 @@ impl<'a> Facts<'a> {
     /// Reads the company's rows.
     ///
     /// # Errors
-    /// `Reject` if the company is not in the warehouse; `Stop` if the warehouse cannot be read.
+    /// `Reject` if the company is not in the warehouse, or has another symbol now; `Stop` if the warehouse cannot
+    /// be read.
     pub fn read(
         connection: &'a Connection,
         symbol: &Symbol,
@@ -89,6 +90,16 @@ impl<'a> Facts<'a> {
         if known.is_empty() {
             return Err(Error::Reject(format!(
                 "{symbol} is not in this warehouse: load it with `findata run --symbols {symbol}`"
+            )));
+        }
+        // dim_company keeps the former symbol in the rows of earlier days.
+        let renamed = ask("select n.symbol from analytics.dim_company o \
+             join analytics.dim_company n on n.company_key = o.company_key and n.is_current \
+             where o.symbol = {symbol} and n.symbol <> {symbol} \
+             and not exists (select 1 from analytics.dim_company c where c.symbol = {symbol} and c.is_current) limit 1")?;
+        if let Some(new) = renamed.first().and_then(|row| row.get("symbol")) {
+            return Err(Error::Reject(format!(
+                "{symbol} has another symbol now and its history continues there: use {new}"
             )));
         }
         rebuild(connection, &name, as_of, models)?;

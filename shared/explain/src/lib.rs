@@ -16,6 +16,7 @@ mod check;
 mod conditions;
 mod corrections;
 mod dates;
+pub mod definition;
 pub mod dictionary;
 mod facts;
 mod figure;
@@ -25,7 +26,7 @@ mod names;
 mod periods;
 mod prices;
 mod reasons;
-mod rows;
+pub mod rows;
 mod shares;
 mod source;
 mod statement_lines;
@@ -46,6 +47,8 @@ use ask::{Fact, Question};
 pub use check::recomputed;
 pub use facts::Facts;
 pub use figure::{Contradiction, Explanation, Figure, Mismatch, Reason, Source};
+pub use reasons::meaning;
+pub use words::label;
 
 /// Explains a figure that `models` computed. `as_of` is the past day whose data the connection
 /// shows; `None` for current data.

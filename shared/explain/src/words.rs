@@ -3,7 +3,7 @@
 use findata_models::metrics::{Expr, Function, Op, Source};
 
 /// Parts of names that are not written as lower-case words, such as abbreviations, and their labels.
-const PARTS: [(&str, &str); 9] = [
+const PARTS: [(&str, &str); 15] = [
     ("eps", "EPS"),
     ("ebitda", "EBITDA"),
     ("ebit", "EBIT"),
@@ -12,6 +12,12 @@ const PARTS: [(&str, &str); 9] = [
     ("nopat", "NOPAT"),
     ("roe", "ROE"),
     ("roic", "ROIC"),
+    ("roa", "ROA"),
+    ("roce", "ROCE"),
+    ("ev", "EV"),
+    ("fcf", "FCF"),
+    ("ocf", "OCF"),
+    ("peg", "PEG"),
     ("fmp", "FMP"),
 ];
 

@@ -1,5 +1,7 @@
 //! Symbols that FMP renames.
 
+use findata_tests::findata;
+
 use super::{calls_of, days};
 
 #[test]
@@ -19,6 +21,13 @@ fn a_renamed_symbol_is_loaded_under_its_new_name_and_keeps_its_history() {
          where company_key = md5('OLD') order by valid_from",
     );
     assert_eq!(dimension, ["OLD|false|2026-09-16|2026-09-18", "NEW|true|2026-09-18|NULL"]);
+    let explained = |symbol| findata(&["explain", symbol, "net_margin"]).home(&days.home).run();
+    assert_eq!(explained("NEW").code, Some(0));
+    assert!(
+        explained("OLD").failed(2).contains("OLD has another symbol now"),
+        "{:?}",
+        explained("OLD")
+    );
 }
 
 #[test]

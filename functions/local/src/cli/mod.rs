@@ -16,6 +16,7 @@ mod plan;
 mod progress;
 mod prune;
 mod replay;
+mod report;
 mod request;
 mod retry;
 mod run;
@@ -77,6 +78,9 @@ enum Command {
     Sql(sql::Args),
     /// Trace a figure to its formula, inputs, rows and files, or explain why it is NULL
     Explain(explain::Args),
+    /// Write a report as one HTML file: the runs, all companies and their figures, or a few companies
+    /// in detail
+    Report(report::Args),
     /// Describe every table and column, as Markdown
     Dictionary(dictionary::Args),
     /// List the SQL models that compute the figures, or print one as it is executed
@@ -146,7 +150,7 @@ impl Failure {
 pub fn main() -> ExitCode {
     let matches = match Cli::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return report(&error),
+        Err(error) => return show(&error),
     };
     let result = Cli::from_arg_matches(&matches)
         .map_err(|e| Failure::Usage(e.to_string()))
@@ -183,6 +187,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Invoke(args) => invoke::invoke(&cli.global, &args, &signals).await,
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
+        Command::Report(args) => report::report(&cli.global, from_environment, &args).await,
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
         Command::Models(args) => models::models(&cli.global, &args),
         Command::SetupSql(args) => setup_sql::setup_sql(&cli.global, from_environment, &args),
@@ -194,7 +199,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
 
 /// Prints clap's help, version or error, and returns the exit code. An error repeats arguments of the
 /// user, so it is escaped and loses its colours.
-fn report(error: &clap::Error) -> ExitCode {
+fn show(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
         note(error.to_string().trim_end());
         return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));

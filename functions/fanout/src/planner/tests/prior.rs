@@ -18,19 +18,19 @@ fn everything_fetched_while_a_clock_was_ahead_is_due_again() {
     assert!(tasks_due(&options, &fetch_log, ahead).is_empty(), "fresh by its own clock");
     let corrected = fetch_log.clone().corrected(at(right));
     let due = |options: &Options| tasks_due(options, &corrected, right).len();
-    assert_eq!(due(&options), 13, "one call per dataset and cadence, and the index");
+    assert_eq!(due(&options), 14, "one call per dataset and cadence, and the index");
     let saving = Options {
         plan_limits: PlanLimits { minimize_calls: true, ..PlanLimits::default() },
         ttl: "profile=7d,income_statement=7d".parse().unwrap(),
         ..options.clone()
     };
-    assert_eq!(due(&saving), 13, "neither a feed nor a longer time to live suppresses them");
+    assert_eq!(due(&saving), 14, "neither a feed nor a longer time to live suppresses them");
     // Empty and refused answers are requested again too.
     for outcome in [Outcome::Empty, Outcome::NotInPlan { reason: "402".into() }] {
         let mut fetch_log = FetchLog::default();
         note(&mut fetch_log, &first, ahead, |_| outcome.clone());
         let corrected = fetch_log.corrected(at(right));
-        assert_eq!(tasks_due(&options, &corrected, right).len(), 13, "{outcome:?}");
+        assert_eq!(tasks_due(&options, &corrected, right).len(), 14, "{outcome:?}");
     }
 }
 
@@ -49,7 +49,7 @@ fn an_unexpectedly_empty_answer_is_requested_again_at_once() {
         reason: "empty".into(),
     });
     let again = tasks_due(&options, &fetch_log, now);
-    assert_eq!(again.len(), 8, "six statements, the prices and the index");
+    assert_eq!(again.len(), 9, "six statements, the market caps, the prices and the index");
     assert!(again.iter().all(|task| task.prior.rows && task.prior.unconfirmed == 1), "{again:?}");
 }
 

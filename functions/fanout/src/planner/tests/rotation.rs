@@ -25,7 +25,7 @@ fn fmps_ratios_are_fetched_in_rotation_and_never_on_the_day_of_a_first_load() {
         plan(&many, &options, fetch_log, &Market::default(), at(when)).unwrap().tasks
     };
     let first = due_of_many(&fetch_log, &evening(0));
-    assert_eq!((first.len(), reconciliations(&first)), (many.len() * 10 + 1, 0));
+    assert_eq!((first.len(), reconciliations(&first)), (many.len() * 11 + 1, 0));
     note(&mut fetch_log, &first, &evening(0), |_| Outcome::Rows { rows: 1, newest: None });
     assert_eq!(reconciliations(&due_of_many(&fetch_log, "2026-01-01T23:00:00Z")), 0, "a run right after");
     let mut fetched: BTreeMap<String, Vec<i64>> = BTreeMap::new();
@@ -51,7 +51,7 @@ fn fmps_ratios_are_fetched_at_once_with_reconcile_or_by_name() {
     let mut fetch_log = FetchLog::default();
     let flag = Options { reconcile: true, ..Options::default() };
     let first = tasks_due(&flag, &fetch_log, "2026-11-20T22:00:00Z");
-    assert_eq!((first.len(), reconciliations(&first)), (13, 2));
+    assert_eq!((first.len(), reconciliations(&first)), (14, 2));
     note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Rows {
         rows: 1,
         newest: Some(day("2026-11-20")),

@@ -1,0 +1,155 @@
+//! `findata report`: the runs and figures of a warehouse as one HTML file.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use findata_domain::{Error, Symbol, clock::Clock};
+use findata_duckdb::Reach;
+use findata_models::Models;
+use findata_pipeline::{
+    ledger,
+    ports::stage::{self, Stage},
+    summary::Summary,
+};
+use findata_report::{MAX_COMPANIES, company_report, universe_report};
+use serde::Serialize;
+
+use super::{
+    Failure,
+    global::{Global, ResolvedConfig},
+    print, print_json,
+};
+use crate::{render, stage::DirectoryStage};
+
+/// Maximum number of runs in the report.
+const RUNS: usize = 90;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Companies to show in detail, at most 20; without symbols, the report shows the runs and all
+    /// companies
+    ///
+    /// A report about companies has daily prices, events, the history of the figures, FMP's figures,
+    /// and the full explanation of each figure.
+    #[arg(value_name = "SYMBOL")]
+    symbols: Vec<String>,
+    /// File to write; an existing file is replaced [default in --home: `report.html`,
+    /// `report-SYMBOL.html` for one company, `report-companies.html` for several]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// The result, as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Written {
+    file: String,
+    bytes: u64,
+}
+
+pub(crate) async fn report(
+    global: &Global,
+    from_environment: &[&'static str],
+    args: &Args,
+) -> Result<u8, Failure> {
+    // The report is about the present: runs, checks and explanations have no past versions.
+    let config = ResolvedConfig {
+        as_of: None,
+        ..global.resolve(from_environment, "./findata-home")?
+    };
+    let symbols = symbols(&args.symbols)?;
+    let models = Models::built_in()?;
+    let connection = config.open_read_only(Reach::Warehouse)?;
+    let now = config.clock.now();
+    let page = if symbols.is_empty() {
+        let runs = runs(&config).await?;
+        universe_report(&connection, models, &runs, now)?
+    } else {
+        company_report(&connection, models, &symbols, now)?
+    };
+    let path = args.output.clone().unwrap_or_else(|| default_path(&config, &symbols));
+    write(&path, &page)?;
+    let written = Written { file: path.display().to_string(), bytes: page.len() as u64 };
+    if config.json {
+        print_json(&written)?;
+    } else {
+        print(&format!("wrote {} ({})\n", written.file, render::bytes(written.bytes)))?;
+    }
+    Ok(0)
+}
+
+/// Parses the symbols and drops repeated ones.
+fn symbols(arguments: &[String]) -> Result<Vec<Symbol>, Failure> {
+    let mut symbols: Vec<Symbol> = Vec::new();
+    for text in arguments.iter().flat_map(|argument| argument.split(',')).filter(|text| !text.is_empty()) {
+        let symbol: Symbol = text.parse()?;
+        let symbol = symbol.with_hyphen().unwrap_or(symbol);
+        if !symbols.contains(&symbol) {
+            symbols.push(symbol);
+        }
+    }
+    if symbols.len() > MAX_COMPANIES {
+        return Err(Failure::Usage(format!(
+            "{} symbols: a report shows at most {MAX_COMPANIES} companies in detail; without symbols, it shows all",
+            symbols.len()
+        )));
+    }
+    Ok(symbols)
+}
+
+fn default_path(config: &ResolvedConfig, symbols: &[Symbol]) -> PathBuf {
+    let folder = config.data_dir.corrections.parent().unwrap_or(Path::new("."));
+    folder.join(match symbols {
+        [] => "report.html".to_owned(),
+        // A symbol such as `M&M.NS` or `^GSPC` may have characters that a shell or a browser treats specially.
+        [symbol] => {
+            let plain = |c: char| {
+                if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') {
+                    c
+                } else {
+                    '_'
+                }
+            };
+            format!("report-{}.html", symbol.as_str().chars().map(plain).collect::<String>())
+        }
+        _ => "report-companies.html".to_owned(),
+    })
+}
+
+/// Reads the summaries of the newest runs, oldest first. A run without a readable summary is left out:
+/// it is still going on, or a newer build wrote it.
+async fn runs(config: &ResolvedConfig) -> Result<Vec<Summary>, Failure> {
+    let stage = DirectoryStage::read_only(&config.data_dir.stage);
+    let keys: BTreeSet<String> = stage.list("runs/").await?.into_iter().collect();
+    let newest = ledger::runs_with("summary.json", &keys);
+    let skipped = newest.len().saturating_sub(RUNS);
+    let mut runs = Vec::new();
+    for run in newest.into_iter().skip(skipped) {
+        match stage::read_json::<Summary>(&stage, &ledger::summary_key(&run)).await {
+            Ok(summary) => runs.extend(summary),
+            Err(error) => {
+                tracing::warn!(%run, %error, "the report leaves out a run whose summary cannot be read")
+            }
+        }
+    }
+    Ok(runs)
+}
+
+/// Writes the file under a temporary name and renames it, so that a browser never reads a part of it.
+fn write(path: &Path, page: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Error::Resource(format!(
+            "cannot write {}: {error}; choose another file with --output",
+            path.display()
+        ))
+    };
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".{}.part", std::process::id()));
+    let result = std::fs::write(&part, page).and_then(|()| std::fs::rename(&part, path));
+    if result.is_err() {
+        // The first error is reported.
+        let _ = std::fs::remove_file(&part);
+    }
+    Ok(result.map_err(failed)?)
+}
