@@ -129,7 +129,6 @@ fn write_plan(run: &RunId, stage: &DirectoryStage) {
         .map(|number| serde_json::to_string(&batch(number)).unwrap())
         .collect();
     let text = text.replacen("\"batches\":[]", &format!("\"batches\":[{}]", batches.join(",")), 1);
-    eprintln!("the plan has {} MB", text.len() >> 20);
     fs::create_dir_all(stage.root().join(format!("runs/{run}"))).unwrap();
     fs::write(stage.root().join(ledger::plan_key(run)), text).unwrap();
 }
@@ -175,6 +174,7 @@ fn perform(delivery: &str, run: &RunId, stage: &DirectoryStage, clock: &DayClock
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "slow: a plan of 50,000 symbols"]
+#[expect(clippy::disallowed_methods, reason = "test entry points may read the environment")]
 fn deliveries_of_50_000_symbols_fit_into_the_memory_of_the_functions() {
     let clock = DayClock(today());
     let run = RunId::new(clock.now(), 1);
