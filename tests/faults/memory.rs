@@ -132,11 +132,11 @@ fn the_limit_is_not_raised_further_than_a_statement_needs() {
         warehouse.execute("create table t (i bigint)").await.unwrap();
         warehouse.execute("begin transaction").await.unwrap();
         warehouse.execute("insert into t values (1)").await.unwrap();
-        warehouse.execute(&list.replace("15000000", "50000000")).await.unwrap();
+        warehouse.execute(&list.replace("15000000", "35000000")).await.unwrap();
         warehouse.execute("insert into t values (2)").await.unwrap();
         warehouse.execute("commit").await.unwrap();
     });
-    assert_eq!(limit(&mut warehouse), "2.0 GiB");
+    assert_eq!(limit(&mut warehouse), "1.0 GiB");
     let rows = wait(warehouse.query("select count(*)::varchar from t")).unwrap();
     assert_eq!(rows, [[Some("2".to_owned())]]);
 }
