@@ -91,7 +91,7 @@ fn a_run_at_its_memory_limit_spills_and_finishes() {
 }
 
 #[test]
-fn a_statement_that_cannot_spill_gets_the_full_limit() {
+fn a_statement_that_cannot_spill_gets_a_higher_limit() {
     // DuckDB cannot spill a list. A list of 60 million numbers takes 1.5 GB.
     let list =
         "create or replace temporary table numbers as select len(list(i)) as n from range(60000000) t(i)";
@@ -112,7 +112,89 @@ fn a_statement_that_cannot_spill_gets_the_full_limit() {
 }
 
 #[test]
-fn a_transaction_that_cannot_spill_is_repeated_with_the_full_limit() {
+fn the_limit_is_not_raised_further_than_a_statement_needs() {
+    // The list takes 375 MB and cannot spill.
+    let list =
+        "create or replace temporary table numbers as select len(list(i)) as n from range(15000000) t(i)";
+    let home = Home::new();
+    let full = MemoryLimit::bytes(16 << 30);
+    let mut warehouse =
+        DuckDb::open(&home.warehouse(), &home.stage(), full, findata_tests::models()).unwrap();
+    let limit = |warehouse: &mut DuckDb| {
+        let rows = wait(warehouse.query("select current_setting('memory_limit')")).unwrap();
+        rows[0][0].clone().unwrap()
+    };
+    assert_eq!(limit(&mut warehouse), "256.0 MiB");
+    wait(warehouse.execute(list)).unwrap();
+    assert_eq!(limit(&mut warehouse), "512.0 MiB");
+    // A transaction is repeated with each limit, and its rows are written once.
+    wait(async {
+        warehouse.execute("create table t (i bigint)").await.unwrap();
+        warehouse.execute("begin transaction").await.unwrap();
+        warehouse.execute("insert into t values (1)").await.unwrap();
+        warehouse.execute(&list.replace("15000000", "35000000")).await.unwrap();
+        warehouse.execute("insert into t values (2)").await.unwrap();
+        warehouse.execute("commit").await.unwrap();
+    });
+    assert_eq!(limit(&mut warehouse), "1.0 GiB");
+    let rows = wait(warehouse.query("select count(*)::varchar from t")).unwrap();
+    assert_eq!(rows, [[Some("2".to_owned())]]);
+}
+
+#[test]
+#[ignore = "slow: writes 700 MB"]
+fn a_large_write_ahead_log_is_checkpointed_during_a_run() {
+    let home = Home::new();
+    let full = MemoryLimit::bytes(1 << 30);
+    let mut warehouse =
+        DuckDb::open(&home.warehouse(), &home.stage(), full, findata_tests::models()).unwrap();
+    let log = home.warehouse().with_extension("duckdb.wal");
+    wait(warehouse.execute("create table t (i bigint, text varchar)")).unwrap();
+    let mut largest = 0;
+    for first in (0..700_000).step_by(100_000) {
+        // 100 MB. Fewer rows than a row group, which DuckDB would write to the file directly.
+        let insert = format!(
+            "insert into t select i, repeat(md5(i::varchar), 31) from range({first}, {first} + 100000) r(i)"
+        );
+        wait(warehouse.execute(&insert)).unwrap();
+        largest = largest.max(std::fs::metadata(&log).map_or(0, |file| file.len()));
+    }
+    let last = std::fs::metadata(&log).map_or(0, |file| file.len());
+    assert!(largest > 400_000_000, "the log only had {largest} bytes");
+    assert!(last < 200_000_000, "the log has {last} bytes");
+    let rows = wait(warehouse.query("select count(distinct text)::varchar from t")).unwrap();
+    assert_eq!(rows, [[Some("700000".to_owned())]]);
+}
+
+#[test]
+fn a_commit_makes_a_checkpoint_when_the_log_is_large() {
+    let home = Home::new();
+    let full = MemoryLimit::bytes(1 << 30);
+    let mut warehouse =
+        DuckDb::open(&home.warehouse(), &home.stage(), full, findata_tests::models()).unwrap();
+    let threshold = wait(warehouse.query("select current_setting('checkpoint_threshold')")).unwrap();
+    assert_eq!(threshold, [[Some("488.2 MiB".to_owned())]]);
+}
+
+#[test]
+fn payloads_are_compressed_with_a_fixed_method() {
+    let home = Home::new();
+    let mut warehouse =
+        DuckDb::open(&home.warehouse(), &home.stage(), MemoryLimit::of_machine(), findata_tests::models())
+            .unwrap();
+    // DuckDB would choose the dictionary method for texts that repeat.
+    wait(warehouse.execute(
+        "insert into raw.profile (symbol, payload) select 'A', '{\"price\": ' || (i % 3) || '}' from range(5000) r(i)",
+    ))
+    .unwrap();
+    wait(warehouse.close()).unwrap();
+    let methods = "select distinct compression from pragma_storage_info('raw.profile') \
+        where column_name = 'payload' and segment_type = 'VARCHAR'";
+    assert_eq!(wait(warehouse.query(methods)).unwrap(), [[Some("FSST".to_owned())]]);
+}
+
+#[test]
+fn a_transaction_that_cannot_spill_is_repeated_with_a_higher_limit() {
     let rows = |warehouse: &mut DuckDb| wait(warehouse.query("select i::varchar from t order by i")).unwrap();
     let home = Home::new();
     let enough = MemoryLimit::bytes(3_000_000_000);
@@ -164,5 +246,5 @@ fn five_thousand_symbols_load_with_a_bounded_peak() {
     let output = running.wait();
     assert_eq!(output.code, Some(0), "{output:#?}");
     assert_eq!(output.json()["symbols"], 5_000);
-    assert!(peak < 1_500_000_000, "peak memory: {peak} bytes");
+    assert!(peak < 700_000_000, "peak memory: {peak} bytes");
 }

@@ -8,6 +8,7 @@ mod damaged_state;
 mod empty_answers;
 mod invocations;
 mod kept_work;
+mod large_plans;
 mod memory;
 mod permanent;
 mod redelivery;

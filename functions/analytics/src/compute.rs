@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar, sql::literal};
 use findata_models::{Extent, Model, Models, PUBLISHED, PublishedTable};
 use findata_pipeline::{
-    plan::Plan, ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
+    plan::PlanOutline, ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
 };
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 /// Runs the models on the pending changes and publishes the result. Returns the counts by table.
 pub(crate) async fn compute(
     run: &RunId,
-    plan: &Plan,
+    plan: &PlanOutline,
     models: &Models,
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
@@ -86,7 +86,7 @@ async fn build(run: &RunId, model: &Model, warehouse: &mut impl Warehouse) -> Re
 }
 
 /// The statements that build the tables which the models read besides `staging`.
-fn parameters(plan: &Plan, as_of: NaiveDate) -> [String; 3] {
+fn parameters(plan: &PlanOutline, as_of: NaiveDate) -> [String; 3] {
     let index = plan
         .options
         .index

@@ -28,7 +28,7 @@ use findata_domain::{
 use findata_models::Models;
 use findata_pipeline::{
     ledger::{self, BatchEntry, Loaded},
-    plan::Plan,
+    plan::PlanOutline,
     ports::{
         bus::{Bus, Event},
         stage::{self, Stage},
@@ -68,7 +68,7 @@ pub async fn handle(
         return Ok(summary);
     }
     let started = Instant::now();
-    let plan = ledger::plan(stage, run).await?;
+    let plan = ledger::plan_outline(stage, run).await?;
     let loaded: Loaded = stage::read_json(stage, &ledger::loaded_key(run))
         .await?
         .ok_or_else(|| Error::retry(format!("run {run} is not loaded yet")))?;
@@ -105,7 +105,8 @@ pub async fn replay(
 ) -> Result<()> {
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     // If the plan is missing, the next run computes this run's figures.
-    let plan: Option<Plan> = stage::read_rebuildable(stage, &ledger::plan_key(run), &mut Vec::new()).await?;
+    let plan: Option<PlanOutline> =
+        stage::read_rebuildable(stage, &ledger::plan_key(run), &mut Vec::new()).await?;
     if let (Some(plan), Some(fetched_at)) = (plan, fetched_at)
         && !plan.options.skip_analytics
     {
@@ -125,7 +126,7 @@ pub async fn replay(
 #[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 async fn close(
     run: &RunId,
-    plan: &Plan,
+    plan: &PlanOutline,
     entries: &[BatchEntry],
     loaded: Loaded,
     warehouse: &mut impl Warehouse,
@@ -161,7 +162,11 @@ async fn close(
 
 /// Returns the newest figures of the first six companies of the universe: the close and the
 /// headline metrics.
-async fn highlights(plan: &Plan, models: &Models, warehouse: &mut impl Warehouse) -> Result<Vec<Highlight>> {
+async fn highlights(
+    plan: &PlanOutline,
+    models: &Models,
+    warehouse: &mut impl Warehouse,
+) -> Result<Vec<Highlight>> {
     const COMPANIES: usize = 6;
     let symbols: Vec<_> = plan.symbols.iter().take(COMPANIES).map(|s| literal(s.as_str())).collect();
     if symbols.is_empty() {

@@ -14,7 +14,7 @@ use findata_domain::{
 use findata_pipeline::{
     cost,
     ledger::{BatchEntry, Loaded, Outcome, TaskRecord},
-    plan::Plan,
+    plan::PlanOutline,
     run::Status,
     summary::{BudgetUse, Connections, Cost, Failure, Highlight, Quality, Summary, TableCounts, TaskCounts},
 };
@@ -56,7 +56,7 @@ fn cost_of(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, met
 
 /// Builds the summary of a run.
 pub(crate) fn summarise(
-    plan: &Plan,
+    plan: &PlanOutline,
     entries: &[BatchEntry],
     loaded: Loaded,
     analytics: BTreeMap<String, TableCounts>,
@@ -143,7 +143,7 @@ pub(crate) fn summarise(
 
 /// Failures for symbols without any data. A symbol whose profile was requested is left out, because
 /// the failed profile task already reports the symbol.
-fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
+fn symbols_without_data(plan: &PlanOutline, entries: &[BatchEntry]) -> Vec<Failure> {
     let mut by_symbol: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
     for record in entries.iter().flat_map(|entry| &entry.tasks) {
         // A company that is already known may be delisted, so the lack of new rows is not a
@@ -174,7 +174,7 @@ fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
 
 /// The status of a run. It is `Failed` if every symbol has a failure and none received a row. Empty
 /// answers do not count as success, since every dataset of an unknown symbol is empty.
-fn status(plan: &Plan, entries: &[BatchEntry], budget_ended: bool, failures: &[Failure]) -> Status {
+fn status(plan: &PlanOutline, entries: &[BatchEntry], budget_ended: bool, failures: &[Failure]) -> Status {
     let failed: BTreeSet<&str> = failures.iter().map(|f| f.symbol.as_str()).collect();
     let has_rows = |record: &TaskRecord| {
         let in_universe = record.task.symbol.as_ref().is_some_and(|s| plan.symbols.contains(s));
@@ -209,7 +209,11 @@ fn not_offered_notes(not_offered: &BTreeMap<&str, (BTreeSet<&str>, &str)>) -> Ve
     not_offered.iter().map(note).collect()
 }
 
-fn notes(plan: &Plan, entries: &[BatchEntry], not_in_plan: &BTreeMap<&str, (u64, &str)>) -> Vec<String> {
+fn notes(
+    plan: &PlanOutline,
+    entries: &[BatchEntry],
+    not_in_plan: &BTreeMap<&str, (u64, &str)>,
+) -> Vec<String> {
     let mut notes = plan.notes.clone();
     for (dataset, (count, reason)) in not_in_plan {
         notes.push(format!("{dataset}: {count} skipped, {reason}"));

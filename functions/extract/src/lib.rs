@@ -115,7 +115,7 @@ pub async fn handle(
             }
         }
     }
-    Ok(BatchResult::Done { closed: ledger::close_fetching(stage, run).await? })
+    Ok(BatchResult::Done { closed: ledger::close_after(message, stage).await? })
 }
 
 /// Fetches tasks and lands their rows.

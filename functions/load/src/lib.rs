@@ -29,7 +29,7 @@ use findata_domain::{Error, Result, catalog, clock::Clock, nyse_calendar};
 use findata_pipeline::{
     freshness,
     ledger::{self, BatchEntry, Loaded},
-    plan::Plan,
+    plan::PlanOutline,
     ports::{
         stage::{self, Stage},
         warehouse::{Warehouse, roll_back_on_error},
@@ -108,11 +108,12 @@ async fn load(
     warehouse.begin_step(run, FUNCTION, "ledger");
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     let today = nyse_calendar::new_york_date(clock.now());
+    // Read before the entries, so that the text of a large plan is not in memory together with them.
+    let plan: Option<PlanOutline> = stage::read_json(stage, &ledger::plan_key(run)).await?;
     // A batch that is not staged is not loaded, so its tasks must not count as fresh.
     let mut entries = ledger::entries(stage, run).await?;
     entries.retain(|entry| staged.batches.contains(&entry.batch));
     ahead::correct(run, &entries, clock.latest(), &mut fence, warehouse).await?;
-    let plan: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
     let answers = withdrawals::Answers::of(plan.as_ref(), &entries);
     let (securities, left) =
         securities::move_renamed(run, staged, &answers.renamed, &mut fence, warehouse).await?;
@@ -126,7 +127,7 @@ async fn load(
     corrections::apply(run, corrections, &mut fence, warehouse).await?;
     ledger::fail_tasks_of(&damaged, &mut entries);
     note_tasks(run, &entries, &mut fence, warehouse).await?;
-    let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
+    let records: Vec<_> = entries.iter().flat_map(|entry| &entry.tasks).collect();
     freshness::advance(stage, run, &records, clock.latest()).await?;
     let reused_symbols: BTreeSet<String> = reused.iter().map(|reuse| reuse.symbol.clone()).collect();
     if !reused_symbols.is_empty() {
@@ -161,19 +162,39 @@ async fn load(
 /// 50,000 tasks take 25 MB.
 const BATCHES_PER_APPEND: usize = 100;
 
-/// Writes the run's tasks to `ops.tasks`, replacing those of an earlier attempt.
+/// Writes the run's tasks to `ops.tasks`, replacing those of an earlier attempt. Each part is a
+/// transaction, because the DuckDB session keeps the rows of an open transaction to repeat it. If
+/// the function is killed between two parts, the next attempt replaces all of them.
 async fn note_tasks(
     run: &RunId,
     entries: &[BatchEntry],
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
+    let mut parts = entries.chunks(BATCHES_PER_APPEND);
+    let first = parts.next().unwrap_or_default();
+    let delete = format!("delete from ops.tasks where run_id = {}", literal(run.as_str()));
+    append_tasks(run, Some(&delete), first, fence, warehouse).await?;
+    for part in parts {
+        append_tasks(run, None, part, fence, warehouse).await?;
+    }
+    Ok(())
+}
+
+/// Appends the tasks of batches to `ops.tasks`, after another statement of the same transaction.
+async fn append_tasks(
+    run: &RunId,
+    before: Option<&str>,
+    entries: &[BatchEntry],
+    fence: &mut WriteFence,
+    warehouse: &mut impl Warehouse,
+) -> Result<()> {
     fence.begin(warehouse).await?;
     let written = async {
-        warehouse
-            .execute(&format!("delete from ops.tasks where run_id = {}", literal(run.as_str())))
-            .await?;
-        for entries in entries.chunks(BATCHES_PER_APPEND) {
+        if let Some(statement) = before {
+            warehouse.execute(statement).await?;
+        }
+        if !entries.is_empty() {
             warehouse.append("ops.tasks", sql::tasks(run, entries)).await?;
         }
         warehouse.execute("commit").await

@@ -12,7 +12,7 @@ use findata_pipeline::{
     freshness,
     landing::StagedFile,
     ledger::{self, BatchEntry, Loaded, Outcome, Staged},
-    plan::Plan,
+    plan::PlanOutline,
     ports::{
         stage::{self, Stage},
         warehouse::Warehouse,
@@ -76,7 +76,7 @@ pub async fn refill_run(
     warehouse.begin_step(run, FUNCTION, "refill");
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     ahead::correct_again(run, &entries, &mut fence, warehouse).await?;
-    let plan: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
+    let plan: Option<PlanOutline> = stage::read_json(stage, &ledger::plan_key(run)).await?;
     let answers = Answers::of(plan.as_ref(), &entries);
     let (securities, _) =
         securities::move_renamed(run, &staged, &answers.renamed, &mut fence, warehouse).await?;

@@ -15,7 +15,7 @@ use findata_domain::{
 };
 use findata_pipeline::{
     ledger::BatchEntry,
-    plan::{FetchMode, Plan, Renamed},
+    plan::{FetchMode, PlanOutline, Renamed},
     ports::warehouse::Warehouse,
     run::RunId,
 };
@@ -36,7 +36,7 @@ pub(crate) struct Answers {
 
 impl Answers {
     /// Finds them in the ledger.
-    pub fn of(plan: Option<&Plan>, entries: &[BatchEntry]) -> Self {
+    pub fn of(plan: Option<&PlanOutline>, entries: &[BatchEntry]) -> Self {
         let is_whole = |entry: &&BatchEntry| {
             let mut statements = entry.tasks.iter().filter(|r| r.task.dataset.history == History::Versions);
             statements.all(|record| record.fetch_mode == FetchMode::PerSymbol)

@@ -34,9 +34,22 @@ with periods as (
     from period_versions as p
     join fiscal_versions as v on v.version_id = p.version_id
 ),
-incomes as (select * from staging.income_statement),
-balances as (select * from staging.balance_sheet),
-cash_flows as (select * from staging.cash_flow),
+-- only the companies of the slice: DuckDB materializes these three before it joins them
+incomes as (
+    select i.*
+    from staging.income_statement as i
+    join companies as m on m.symbol = i.symbol
+),
+balances as (
+    select b.*
+    from staging.balance_sheet as b
+    join companies as m on m.symbol = b.symbol
+),
+cash_flows as (
+    select c.*
+    from staging.cash_flow as c
+    join companies as m on m.symbol = c.symbol
+),
 numbers as (select version_id, item, try_cast(value as decimal(38, 6)) as amount from corrected_values),
 corrections as (
     select

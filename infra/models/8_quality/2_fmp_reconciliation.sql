@@ -16,8 +16,16 @@ ratios as (
     join current_vintages as l on l.vintage_id = r.vintage_id
     where r.basis = 'TTM'
 ),
-fmp_ratios as (select * from staging.ratios_ttm),
-fmp_metrics as (select * from staging.key_metrics_ttm),
+fmp_ratios as (
+    select f.*
+    from staging.ratios_ttm as f
+    join companies as m on m.symbol = f.symbol
+),
+fmp_metrics as (
+    select f.*
+    from staging.key_metrics_ttm as f
+    join companies as m on m.symbol = f.symbol
+),
 new_days as (
     select
         m.symbol, m.metric_date, m.close_price, m.shares_source, m.null_reasons,

@@ -70,6 +70,13 @@ pub fn remove_spill_folders() {
     }
 }
 
+/// Size of the write-ahead log at which a commit makes a checkpoint. Below it, commits are safe in the
+/// log, and the end of the run makes the only checkpoint. DuckDB keeps rows uncompressed, in memory or
+/// spilled, until a checkpoint, and reads the log into memory when it opens a file after a crash.
+/// Loading and computing 10,000 symbols with this threshold took 4.0 GB of disk and 89 CPU seconds;
+/// with a single checkpoint, 5.5 GB and 87 (debug build).
+const CHECKPOINT_THRESHOLD: &str = "512MB";
+
 /// Returns the configuration that all connections share.
 fn base_config(memory: MemoryLimit) -> ::duckdb::Result<Config> {
     Config::default()
@@ -77,9 +84,7 @@ fn base_config(memory: MemoryLimit) -> ::duckdb::Result<Config> {
         .with("autoinstall_known_extensions", "false")
         .and_then(|c| c.with("autoload_known_extensions", "false"))
         .and_then(|c| c.with("memory_limit", memory.to_string()))
-        // Makes one checkpoint at the end of the run instead of one per commit. Commits are safe in
-        // the write-ahead log.
-        .and_then(|c| c.with("checkpoint_threshold", "1TB"))
+        .and_then(|c| c.with("checkpoint_threshold", CHECKPOINT_THRESHOLD))
         // Returns the memory of finished statements to the system, so that later statements do not
         // add to it.
         .and_then(|c| c.with("allocator_flush_threshold", "1MB"))

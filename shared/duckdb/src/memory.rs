@@ -3,8 +3,8 @@
 //! A run starts with a low limit, because a higher limit uses more memory without being faster: 505
 //! symbols with five years of prices took 60 CPU seconds and 486 MB with a limit of 256 MB, and 60
 //! CPU seconds and 986 MB with a limit of 768 MB (debug build). Some operators cannot spill. A
-//! statement that runs out of memory is therefore repeated with the full limit, a share of the
-//! machine's memory.
+//! statement that runs out of memory is therefore repeated with twice the limit, up to the full
+//! limit, a share of the machine's memory.
 
 use std::{fmt, str::FromStr};
 
@@ -22,7 +22,7 @@ const MINIMUM: u64 = 256 << 20;
 const UNKNOWN_MACHINE: u64 = 2 << 30;
 
 /// A memory limit in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MemoryLimit(u64);
 
 impl MemoryLimit {
@@ -40,6 +40,11 @@ impl MemoryLimit {
     /// Returns the limit with which a run starts: the lower of this limit and 256 MiB.
     pub(crate) fn initial(self) -> Self {
         MemoryLimit(self.0.min(MINIMUM))
+    }
+
+    /// Returns twice this limit, but at most `full`.
+    pub(crate) fn doubled(self, full: MemoryLimit) -> Self {
+        MemoryLimit(self.0.saturating_mul(2).min(full.0))
     }
 
     /// Creates a limit for tests of spilling. It may be below the minimum that the command line
@@ -99,6 +104,14 @@ mod tests {
         ] {
             assert!(wrong.parse::<MemoryLimit>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_doubled_limit_is_at_most_the_full_limit() {
+        let doubled = |limit, full| MemoryLimit(limit).doubled(MemoryLimit(full));
+        assert_eq!(doubled(300, 1_000), MemoryLimit(600));
+        assert_eq!(doubled(600, 1_000), MemoryLimit(1_000));
+        assert_eq!(doubled(u64::MAX, u64::MAX), MemoryLimit(u64::MAX));
     }
 
     #[cfg(target_os = "linux")]

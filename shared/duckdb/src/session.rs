@@ -1,4 +1,4 @@
-//! A connection that starts with a low memory limit, and raises the limit when a statement runs out
+//! A connection that starts with a low memory limit, and doubles the limit when a statement runs out
 //! of memory. It uses as many threads as the number of rows is worth.
 
 use std::thread::available_parallelism;
@@ -38,14 +38,17 @@ impl Change {
     }
 }
 
-/// A connection with a low memory limit. If a statement runs out of memory, the session raises the
-/// limit for its remaining lifetime and repeats the statement. Inside a transaction it repeats the
-/// whole transaction, because DuckDB aborts a transaction in which a statement fails.
+/// A connection with a low memory limit. If a statement runs out of memory, the session doubles the
+/// limit for its remaining lifetime and repeats the statement, until the full limit is reached. The
+/// limit does not become higher than needed, because DuckDB keeps data in memory up to the limit
+/// before it spills. Inside a transaction the session repeats the whole transaction, because DuckDB
+/// aborts a transaction in which a statement fails.
 pub(crate) struct Session {
     pub connection: Connection,
-    /// The full memory limit.
-    memory: MemoryLimit,
-    raised: bool,
+    /// The present memory limit.
+    limit: MemoryLimit,
+    /// The highest memory limit.
+    full: MemoryLimit,
     threads: u64,
     /// The changes of the open transaction, kept to repeat them.
     transaction: Option<Vec<Change>>,
@@ -53,13 +56,13 @@ pub(crate) struct Session {
 
 impl Session {
     pub fn new(connection: Connection, memory: MemoryLimit) -> ::duckdb::Result<Self> {
-        let initial = memory.initial();
-        set_memory(&connection, initial)?;
+        let limit = memory.initial();
+        set_memory(&connection, limit)?;
         set_threads(&connection, 1)?;
         Ok(Session {
             connection,
-            memory,
-            raised: initial == memory,
+            limit,
+            full: memory,
             threads: 1,
             transaction: None,
         })
@@ -85,7 +88,8 @@ impl Session {
             }
             Change::Statement(sql) if sql == "commit" || sql == "rollback" => self.transaction = None,
             _ => {
-                if let Some(changes) = self.transaction.as_mut().filter(|_| !self.raised) {
+                let can_raise = self.can_raise();
+                if let Some(changes) = self.transaction.as_mut().filter(|_| can_raise) {
                     changes.push(change);
                 }
             }
@@ -93,31 +97,36 @@ impl Session {
         result
     }
 
-    /// Runs a query or a change. If the low memory limit is not enough, raises the limit and runs
-    /// it again.
+    /// Runs a query or a change. As long as the memory limit is not enough and can be raised, raises
+    /// it and runs the query or change again.
     pub fn attempt<T>(&mut self, action: impl Fn(&Connection) -> ::duckdb::Result<T>) -> ::duckdb::Result<T> {
-        match action(&self.connection) {
-            Err(error) if is_out_of_memory(&error) && !self.raised => {
-                self.raise()?;
-                action(&self.connection)
-            }
-            result => result,
+        let mut result = action(&self.connection);
+        while result.as_ref().is_err_and(is_out_of_memory) && self.can_raise() {
+            result = match self.raise() {
+                Err(error) if is_out_of_memory(&error) => Err(error),
+                raised => raised.and_then(|()| action(&self.connection)),
+            };
         }
+        result
     }
 
-    /// Raises the memory limit. If a transaction was aborted, repeats its changes except the one
+    fn can_raise(&self) -> bool {
+        self.limit < self.full
+    }
+
+    /// Doubles the memory limit. If a transaction was aborted, repeats its changes except the one
     /// that failed.
     fn raise(&mut self) -> ::duckdb::Result<()> {
-        tracing::info!(limit = %self.memory, "raising the memory limit");
-        let transaction = self.transaction.as_mut().map(std::mem::take);
-        if transaction.is_some() {
+        let limit = self.limit.doubled(self.full);
+        tracing::info!(%limit, "raising the memory limit");
+        if self.transaction.is_some() {
             // An aborted transaction accepts only a rollback. Ignore an error: after a failed
             // commit, DuckDB has already rolled back.
             let _ = self.connection.execute("rollback", []);
         }
-        set_memory(&self.connection, self.memory)?;
-        self.raised = true;
-        if let Some(changes) = transaction {
+        set_memory(&self.connection, limit)?;
+        self.limit = limit;
+        if let Some(changes) = &self.transaction {
             self.connection.execute("begin transaction", [])?;
             changes.iter().try_for_each(|change| change.perform(&self.connection).map(drop))?;
         }

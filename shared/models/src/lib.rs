@@ -281,6 +281,25 @@ mod tests {
     }
 
     #[test]
+    fn a_slice_reads_the_rows_of_its_companies_only() {
+        // DuckDB materializes a CTE that is used more than once. The rows of a whole table would then be
+        // copied for every slice.
+        let all = Models::built_in().unwrap();
+        for model in all.models.iter().filter(|m| all.is_sliced(m)) {
+            for (before, _) in model.sql.match_indices(" as (select * from staging.") {
+                let name = model.sql[..before].split_whitespace().next_back().unwrap();
+                let reads = [format!("from {name} "), format!("join {name} ")];
+                let reads: usize = reads.iter().map(|read| model.sql.matches(read.as_str()).count()).sum();
+                assert!(
+                    reads <= 1,
+                    "{} reads {name} {reads} times: select the rows of `companies`",
+                    model.file
+                );
+            }
+        }
+    }
+
+    #[test]
     fn a_temporary_table_is_dropped_after_its_last_reader() {
         let all = Models::built_in().unwrap();
         let dropped: Vec<_> = all

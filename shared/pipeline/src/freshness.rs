@@ -94,11 +94,11 @@ impl FetchLog {
 pub async fn advance(
     stage: &impl Stage,
     run: &RunId,
-    records: &[TaskRecord],
+    records: &[&TaskRecord],
     latest: DateTime<Utc>,
 ) -> Result<()> {
     let mut by_dataset: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
-    for record in records {
+    for record in records.iter().copied() {
         by_dataset.entry(record.task.dataset.name).or_default().push(record);
     }
     for (dataset, mut records) in by_dataset {
@@ -118,7 +118,7 @@ pub async fn advance(
     }
     // Only a profile answer triggers a follow-up task. If a follow-up failed, the profile must be
     // fetched again to trigger it once more.
-    let failed = |r: &&TaskRecord| r.task.dataset.follow_up && matches!(r.outcome, Outcome::Failed { .. });
+    let failed = |r: &&&TaskRecord| r.task.dataset.follow_up && matches!(r.outcome, Outcome::Failed { .. });
     let unanswered: BTreeSet<String> = records.iter().filter(failed).map(|r| r.task.subject()).collect();
     if unanswered.is_empty() {
         return Ok(());

@@ -4,6 +4,7 @@
 //! A conditional write closes a step; only one writer can succeed. The same write is the event that
 //! starts the next step, so no failure can occur between closing a step and announcing it.
 
+mod closing;
 mod empty;
 mod keys;
 mod objects;
@@ -17,7 +18,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::{
     bulk_progress::BulkPhase,
-    plan::{BatchMessage, FetchMode, Plan, Task},
+    plan::{BatchMessage, FetchMode, Plan, PlanOutline, Task},
     ports::{
         bus::{Bus, Event},
         stage::{self, Stage},
@@ -26,6 +27,7 @@ use crate::{
 };
 use findata_domain::{Error, Result};
 
+pub use closing::{close_after, close_fetching};
 pub use keys::{
     batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, checkpoints_prefix, loaded_key,
     loads_again, plan_key, staged_key, summary_key,
@@ -88,7 +90,7 @@ pub async fn record_as_failed(
         });
     }
     stage::write_json_once(stage, &batch_key(run, &batch.id), &entry).await?;
-    close_fetching(stage, run).await
+    close_after(message, stage).await
 }
 
 /// Reads the checkpoints of a message's batch and merges them into one entry.
@@ -177,9 +179,19 @@ pub fn fail_tasks_of(damaged: &BTreeMap<String, String>, entries: &mut [BatchEnt
 /// `Retry` while the plan is not on the stage, because a message can arrive before the plan is
 /// written; the stage's errors.
 pub async fn plan(stage: &impl Stage, run: &RunId) -> Result<Plan> {
-    stage::read_json(stage, &plan_key(run))
-        .await?
-        .ok_or_else(|| Error::retry(format!("the plan of run {run} is not on the stage yet")))
+    stage::read_json(stage, &plan_key(run)).await?.ok_or_else(|| missing_plan(run))
+}
+
+/// Reads the run's plan without its batches.
+///
+/// # Errors
+/// The errors of [`plan`].
+pub async fn plan_outline(stage: &impl Stage, run: &RunId) -> Result<PlanOutline> {
+    stage::read_json(stage, &plan_key(run)).await?.ok_or_else(|| missing_plan(run))
+}
+
+fn missing_plan(run: &RunId) -> Error {
+    Error::retry(format!("the plan of run {run} is not on the stage yet"))
 }
 
 /// Reads all batch entries of a run, ordered by batch id. The module `empty` decides for each empty
@@ -202,41 +214,4 @@ pub fn runs_with<'a>(object: &str, keys: impl IntoIterator<Item = &'a String>) -
     let run =
         |key: &'a String| key.strip_prefix("runs/")?.strip_suffix(object)?.strip_suffix('/')?.parse().ok();
     keys.into_iter().filter_map(run).collect()
-}
-
-/// Closes the fetch step if every batch of the plan has its entry. Returns whether this call closed
-/// the step.
-///
-/// # Errors
-/// The stage's errors.
-pub async fn close_fetching(stage: &impl Stage, run: &RunId) -> Result<bool> {
-    let plan = plan(stage, run).await?;
-    let expected = expected(&plan);
-    let existing: BTreeSet<String> = stage.list(&batches_prefix(run)).await?.into_iter().collect();
-    if !expected.iter().all(|id| existing.contains(&batch_key(run, id))) {
-        return Ok(false);
-    }
-    let staged = staged(run, &plan, entries(stage, run).await?);
-    stage::write_json_once(stage, &staged_key(run), &staged).await
-}
-
-/// Returns the ids of a plan's batches, including those that fanout recorded itself.
-fn expected(plan: &Plan) -> BTreeSet<&str> {
-    plan.batches
-        .iter()
-        .map(|batch| batch.id.as_str())
-        .chain(plan.landed.iter().map(String::as_str))
-        .collect()
-}
-
-/// Builds the `staged.json` that closes the fetch step: the plan's batches and their files.
-fn staged(run: &RunId, plan: &Plan, mut entries: Vec<BatchEntry>) -> Staged {
-    // An interrupted attempt of fanout may have left an entry that the plan does not list.
-    let expected = expected(plan);
-    entries.retain(|entry| expected.contains(entry.batch.as_str()));
-    Staged {
-        run_id: run.clone(),
-        batches: entries.iter().map(|e| e.batch.clone()).collect(),
-        files: entries.into_iter().flat_map(|e| e.files).collect(),
-    }
 }

@@ -2,8 +2,8 @@
 //! intact.
 
 use super::{
-    BatchEntry, Outcome, TaskRecord, batch_key, batches_prefix, checkpoints_prefix, entries, plan, plan_key,
-    staged, staged_key,
+    BatchEntry, Outcome, TaskRecord, batch_key, batches_prefix, checkpoints_prefix, closing, plan, plan_key,
+    staged_key,
 };
 use crate::{
     plan::{Batch, FetchMode, Plan},
@@ -58,7 +58,7 @@ pub async fn repair(run: &RunId, stage: &impl Stage, now: DateTime<Utc>) -> Resu
         }
     }
     if let Err(Error::Damaged(_)) = stage::read_json::<super::Staged>(stage, &staged_key(run)).await {
-        let staged = staged(run, &plan, entries(stage, run).await?);
+        let staged = closing::rebuilt(stage, run).await?;
         stage::replace_json(stage, &staged_key(run), &staged).await?;
         repaired.push(staged_key(run));
     }
@@ -102,6 +102,7 @@ fn rebuilt(run: &RunId, entries: &[BatchEntry], reason: &str) -> Plan {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entries;
     use super::*;
     use crate::plan::{Task, Window};
     use crate::{ledger::Staged, ports::stage::memory::MemoryStage};
