@@ -18,7 +18,7 @@ use minijinja::{
 };
 use serde::Serialize;
 
-use crate::metrics::{Expr, Registry, Suspicion, balances, flows, reason_sql, spellings};
+use crate::metrics::{Expr, Registry, Suspicion, YEAR_HORIZON, balances, flows, reason_sql, spellings};
 pub(crate) use inputs::SPLIT_ADJUSTED;
 use inputs::{Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column, ttm_average};
 use market::{MarketValues, Pair, PriceValues, day_input, fmp_pairs, market, price, valuation_inputs};
@@ -81,6 +81,12 @@ struct Context {
     /// The inputs for which averages are computed.
     averaged: BTreeSet<String>,
     ratios: Vec<RatioValues>,
+    /// The inputs that ratios use from the period a year ago.
+    year_ago: BTreeSet<String>,
+    /// The inputs that ratios use from the period two years ago.
+    two_years_ago: BTreeSet<String>,
+    /// The column of `period_pairs` with the period a year ago.
+    year_ago_id: String,
     horizons: Vec<HorizonValues>,
     growth_rates: Vec<GrowthValues>,
     growth_figures: Vec<String>,
@@ -145,6 +151,9 @@ impl Context {
             averaged: means.iter().map(|mean| mean.of.clone()).collect(),
             averages: means,
             ratios: registry.ratios.iter().map(|r| ratio(registry, r)).collect(),
+            year_ago: used.year_ago,
+            two_years_ago: used.two_years_ago,
+            year_ago_id: format!("{YEAR_HORIZON}_period_id"),
             horizons: registry.horizons.iter().map(horizon).collect(),
             growth_rates: growth_rates(registry),
             growth_figures: registry.growth.iter().map(|g| g.figure.clone()).collect(),

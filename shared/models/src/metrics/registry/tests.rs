@@ -6,7 +6,7 @@ use super::*;
 fn the_built_in_registry_is_sound() {
     let registry = Registry::built_in().unwrap();
     assert!(registry.ratios.len() > 80 && registry.market.len() > 25 && registry.prices.len() > 15);
-    assert_eq!(registry.growth_rates().count(), 28);
+    assert_eq!(registry.growth_rates().count(), 91);
     let average = registry.ratio("roa_average").unwrap();
     assert_eq!(registry.history(&average.formula), BTreeSet::from([Average::Year]));
 }
@@ -177,7 +177,9 @@ fn inputs_horizons_and_aliases_are_checked() {
     for (entry, part) in [
         ("formula = \"x + revenue\"", "declared above it"),
         ("average_of = \"roa_average\"\nover = \"year\"\nttm = \"t\"", "declared above it"),
-        ("formula = \"days * 2\"", "declared above it"),
+        ("formula = \"year_ago.nothing * 2\"", "declared above it"),
+        ("formula = \"year_ago.days * 2\"", "declared above it"),
+        ("average_of = \"piotroski_return\"\nover = \"year\"\nttm = \"t\"", "declared above it"),
         ("formula = \"revenue\"\nunit = \"money\"", "declare a formula"),
     ] {
         let text = faults(|files| files.inputs += &format!("\n[[input]]\nname = \"x\"\n{entry}\n"));

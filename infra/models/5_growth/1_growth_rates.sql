@@ -25,7 +25,7 @@ with periods as (
         p.{{ figure }}{{ "," if not loop.last }}
         {% endfor %}
     from period_inputs as p
-    left join growth_pairs as g on g.period_id = p.period_id
+    left join period_pairs as g on g.period_id = p.period_id
     {% for horizon in horizons %}
     left join period_inputs as {{ horizon.name }} on {{ horizon.name }}.period_id = g.{{ horizon.name }}_period_id
     {% endfor %}
