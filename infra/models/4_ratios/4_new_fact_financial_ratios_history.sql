@@ -3,7 +3,7 @@
 create or replace temporary table new_fact_financial_ratios_history as
 with pairs as (select * from period_pairs),
 -- a period with the inputs of the period a year ago, and of the one two years ago
-inputs as (
+with_earlier as (
     select p.*,
         {% for name in year_ago %}
         year_ago.{{ name }} as year_ago_{{ name }},
@@ -29,6 +29,13 @@ inputs as (
     left join pairs as b on b.period_id = a.{{ year_ago_id }}
     left join period_inputs as two_years_ago on two_years_ago.period_id = b.{{ year_ago_id }}
     where p.fiscal_date >= l.changed_from
+),
+inputs as (
+    select i.*{{ "," if ratio_inputs }}
+        {% for input in ratio_inputs %}
+        {{ input.sql }} as {{ input.name }}{{ "," if not loop.last }}
+        {% endfor %}
+    from with_earlier as i
 ),
 -- the suspicions of the period and of the period a year ago; of the one two years ago, only balances are used
 all_suspects as (

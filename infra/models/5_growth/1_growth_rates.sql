@@ -1,5 +1,5 @@
--- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). Every growth rate of metrics/growth_rates.toml and its
--- reason for NULL. Growth over up to a year is a change; growth over several years is an annual rate.
+-- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). Every growth rate of metrics/growth_rates.toml and, in one
+-- text, the reasons for NULL. Growth over up to a year is a change; growth over several years is an annual rate.
 create or replace temporary table growth_rates as
 with periods as (
     select
@@ -59,7 +59,9 @@ select
     {% for rate in growth_rates %}
     case when p.{{ rate.name }}_reason is null then {{ rate.value }} end as {{ rate.name }},
     {% endfor %}
-    {% for rate in growth_rates %}
-    p.{{ rate.name }}_reason{{ "," if not loop.last }}
-    {% endfor %}
+    concat(
+        {% for rate in growth_rates %}
+        coalesce('|{{ rate.name }}=' || p.{{ rate.name }}_reason, ''){{ "," if not loop.last }}
+        {% endfor %}
+    ) as null_reasons
 from judged as p

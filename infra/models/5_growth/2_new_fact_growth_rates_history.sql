@@ -25,11 +25,7 @@ select
     {% for rate in growth_rates %}
     g.{{ rate.name }},
     {% endfor %}
-    concat(
-        {% for rate in growth_rates %}
-        coalesce('|{{ rate.name }}=' || g.{{ rate.name }}_reason, ''){{ "," if not loop.last }}
-        {% endfor %}
-    ) as null_reasons,
+    g.null_reasons,
     s.suspect_reason is not null as is_suspect, s.suspect_reason
 from period_inputs as p
 join vintages as l on l.vintage_id = p.vintage_id and p.fiscal_date >= l.changed_from

@@ -1,17 +1,23 @@
 -- grain: company x price_date (from prices_from on). Returns, volatility, averages, extremes, measures of risk and
--- trading, and the maximum drawdown over the last sessions. The maximum drawdown is exact: the deepest fall from any close to any later close within
--- the last 252 sessions. A window frame cannot express this, so the sessions are numbered in blocks of 252. A window
--- then consists of the end of one block and the beginning of the next. The deepest fall is in the first part, in the
--- second part, or from the highest close of the first part to the lowest close of the second part. Each of these
--- three is a running figure within its block.
+-- trading, and the maximum drawdown over the last sessions. The maximum drawdown is exact: the deepest fall from any
+-- close to any later close within the last 252 sessions. A window frame cannot express this, so the sessions are
+-- numbered in blocks of 252. A window then consists of the end of one block and the beginning of the next. The deepest
+-- fall is in the first part, in the second part, or from the highest close of the first part to the lowest close of the
+-- second part. Each of these three is a running figure within its block.
 create or replace temporary table price_windows as
 with bars as (
     select *,
-        floor((session_no - 1)::double / 252.0::double)::bigint as block_no, close_price::double as session_close,
+        close_price::double as session_close,
         -- the high, and in the seventh to twelfth decimal place the number of the session, so that the maximum tells
         -- both the highest high and its newest session
         high_price::decimal(38, 12) + (session_no::double / 1000000000000.0::double)::decimal(38, 12) as numbered_high
     from price_bars
+),
+blocks as (
+    select
+        symbol, price_date, session_no, session_close,
+        floor((session_no - 1)::double / 252.0::double)::bigint as block_no
+    from bars
 ),
 block_ends as (
     select *,
@@ -27,10 +33,11 @@ block_ends as (
         min(session_close) over (
             partition by symbol, block_no order by price_date rows between current row and unbounded following
         ) as low_after
-    from bars
+    from blocks
 ),
 block_falls as (
-    select *,
+    select
+        symbol, session_no, low_before, high_after, session_no - block_no * 252 as place_in_block,
         min(session_close / nullif(high_before, 0)) over (
             partition by symbol, block_no order by price_date rows between unbounded preceding and current row
         ) as fall_before,
@@ -41,9 +48,7 @@ block_falls as (
 ),
 windows as (
     select
-        symbol, price_date, is_recomputed, session_no, close_price, session_close, log_close, log_dividends_after,
-        low_before, fall_before, illiquidity,
-        session_no - block_no * 252 as place_in_block,
+        symbol, price_date, is_recomputed, session_no, close_price, session_close, log_dividends_after,
         lag(session_close, 1) over (partition by symbol order by price_date) as close_1_ago,
         lag(session_close, 5) over (partition by symbol order by price_date) as close_5_ago,
         lag(session_close, 21) over (partition by symbol order by price_date) as close_21_ago,
@@ -51,8 +56,6 @@ windows as (
         lag(session_close, 126) over (partition by symbol order by price_date) as close_126_ago,
         lag(session_close, 252) over (partition by symbol order by price_date) as close_252_ago,
         lag(log_dividends_after, 252) over (partition by symbol order by price_date) as log_dividends_after_252,
-        lag(high_after, 251) over (partition by symbol order by price_date) as high_after_251,
-        lag(fall_after, 251) over (partition by symbol order by price_date) as fall_after_251,
         lag(close_price, 14) over (partition by symbol order by price_date) as close_14_ago,
         (log_close - lag(log_close, 252) over (partition by symbol order by price_date)) as sum_252,
         (log_close - lag(log_close, 30) over (partition by symbol order by price_date))::double as sum_30,
@@ -96,7 +99,7 @@ windows as (
         min(low_price) over (
             partition by symbol order by price_date rows between 251 preceding and current row
         ) as low_252
-    from block_falls
+    from bars
 ),
 sums as (
     select *,
@@ -108,13 +111,17 @@ sums as (
     where is_recomputed
 ),
 falls as (
-    select *,
-        low_before / nullif(high_after_251, 0) as fall_between,
+    select
+        s.*, n.low_before, n.fall_before, n.place_in_block, f.fall_after as fall_after_251,
+        n.low_before / nullif(f.high_after, 0) as fall_between,
         -- sample variance computed from sums. For a constant series, rounding can make it slightly negative
-        (squares_30 - sum_30 * sum_30 / 30.0::double) / 29.0::double as variance_30,
-        (squares_90 - sum_90 * sum_90 / 90.0::double) / 89.0::double as variance_90,
-        (squares_252 - total_252 * total_252 / 252.0::double) / 251.0::double as variance_252
-    from sums
+        (s.squares_30 - s.sum_30 * s.sum_30 / 30.0::double) / 29.0::double as variance_30,
+        (s.squares_90 - s.sum_90 * s.sum_90 / 90.0::double) / 89.0::double as variance_90,
+        (s.squares_252 - s.total_252 * s.total_252 / 252.0::double) / 251.0::double as variance_252
+    from sums as s
+    join block_falls as n on n.symbol = s.symbol and n.session_no = s.session_no
+    -- the first session of the window
+    left join block_falls as f on f.symbol = s.symbol and f.session_no = s.session_no - 251
 )
 select
     symbol, price_date, session_no, close_price,

@@ -34,6 +34,8 @@ pub(super) struct Used {
     pub(super) columns: Vec<String>,
     pub(super) formulas: Vec<String>,
     pub(super) averages: Vec<String>,
+    /// The inputs that only ratios can use.
+    pub(super) ratio_inputs: Vec<String>,
     /// The inputs that ratios use from the period a year ago.
     pub(super) year_ago: BTreeSet<String>,
     /// The inputs that ratios use from the period two years ago.
@@ -79,7 +81,19 @@ impl Used {
         };
         wanted.extend(formulas.iter().flat_map(inner).collect::<Vec<_>>());
         wanted.retain(|name| !formulas.contains(name) && name != "days");
+        let only = registry.ratio_inputs();
+        let mut direct: Vec<&str> = registry
+            .ratios
+            .iter()
+            .flat_map(|r| {
+                r.formula.inputs().into_iter().chain(r.requires.iter().map(|c| c.above_zero.as_str()))
+            })
+            .filter(|name| only.contains(name))
+            .collect();
+        direct.sort_unstable();
+        direct.dedup();
         Used {
+            ratio_inputs: direct.into_iter().map(str::to_owned).collect(),
             columns: wanted.into_iter().collect(),
             formulas,
             averages,

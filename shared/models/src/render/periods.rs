@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::SPLIT_ADJUSTED;
+use super::inputs::{Formula, SPLIT_ADJUSTED};
 use crate::metrics::{
     Average, Denominator, Earlier, Expr, GrowthRate, Horizon, Op, PeriodKind, Ratio, Registry,
 };
@@ -85,18 +85,28 @@ pub(super) struct GrowthValues {
     value: String,
 }
 
+/// Returns the SQL of an expression of a ratio's inputs, with the table alias `i`.
+fn sql(expr: &Expr) -> String {
+    expr.sql(&|input| match Earlier::split(input) {
+        Some((earlier, name)) => format!("i.{}_{name}", earlier.prefix()),
+        None => format!("i.{input}"),
+    })
+}
+
+/// Returns the SQL of an input that only ratios can use.
+pub(super) fn ratio_input(registry: &Registry, name: &str) -> Formula {
+    Formula {
+        name: name.to_owned(),
+        sql: sql(&registry.inlined(&Expr::input(name))),
+    }
+}
+
 pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
-    let sql = |expr: &Expr| {
-        expr.sql(&|input| match Earlier::split(input) {
-            Some((earlier, name)) => format!("i.{}_{name}", earlier.prefix()),
-            None => format!("i.{input}"),
-        })
-    };
-    let formula = registry.inlined(&ratio.formula);
-    let earlier: Vec<&str> = registry.earlier(&formula).into_iter().map(Earlier::prefix).collect();
+    let formula = &ratio.formula;
+    let earlier: Vec<&str> = registry.earlier(formula).into_iter().map(Earlier::prefix).collect();
     // The reason of the first of these columns that has one, if an input is missing.
     let mut columns: Vec<String> = Vec::new();
-    if uses_counts(registry, &formula) {
+    if uses_counts(registry, formula) {
         columns.push("i.count_reason".to_owned());
         columns.extend(earlier.iter().map(|prefix| format!("i.{prefix}_count_reason")));
     }
@@ -105,13 +115,13 @@ pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
         true => format!("'{reason}'"),
         false => format!("coalesce({}, '{reason}')", columns.join(", ")),
     };
-    let operands = match &formula {
+    let operands = match formula {
         Expr::Binary(numerator, Op::Over, divisor) => vec![&**numerator, divisor],
         whole => vec![whole],
     };
     let missing: Vec<String> =
         operands.into_iter().map(|e| format!("{} is null", operand(e, &sql(e)))).collect();
-    let history = registry.history(&formula);
+    let history = registry.history(formula);
     RatioValues {
         name: ratio.name.clone(),
         banks: ratio.banks,
@@ -121,10 +131,7 @@ pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
             .requires
             .iter()
             .map(|r| Condition {
-                figure: {
-                    let figure = registry.inlined(&Expr::input(&r.above_zero));
-                    operand(&figure, &sql(&figure))
-                },
+                figure: sql(&Expr::input(&r.above_zero)),
                 reason: r.reason.clone(),
                 growth_reason: None,
             })
@@ -137,7 +144,7 @@ pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
             .divisor()
             .map(|divisor| refusals(ratio.rule(), &operand(divisor, &sql(divisor))))
             .unwrap_or_default(),
-        value: sql(&formula),
+        value: sql(formula),
         earlier,
     }
 }

@@ -76,6 +76,39 @@ fn a_market_formula_is_split_into_fundamentals_and_the_day() {
 }
 
 #[test]
+fn inputs_of_earlier_periods_are_only_for_ratios() {
+    let registry = Registry::built_in().unwrap();
+    let score = registry.ratio("piotroski_f_score").unwrap();
+    assert_eq!(registry.earlier(&score.formula), BTreeSet::from([Earlier::YearAgo, Earlier::TwoYearsAgo]));
+    assert!(registry.earlier(&registry.ratio("roa").unwrap().formula).is_empty());
+    assert!(registry.ratio_inputs().contains("periods_a_year"));
+    assert_eq!(registry.unit("year_ago.shares"), Some(SHARES));
+    let market = faults(|files| {
+        files.market_metrics +=
+            "\n[[metric]]\nname = \"x\"\nabout = \"x\"\nformula = \"market_cap * ttm.periods_a_year\"\n";
+    });
+    assert!(market.contains("no input ttm.periods_a_year"), "{market}");
+    let growth = faults(|files| {
+        files.growth_rates += "\n[[growth]]\nfigure = \"piotroski_return\"\nover = [\"yoy\"]\n";
+    });
+    assert!(growth.contains("only ratios can use the input piotroski_return"), "{growth}");
+    for (formula, part) in [
+        ("revenue / year_ago.nothing", "no input year_ago.nothing"),
+        ("revenue / year_ago.days", "no input year_ago.days"),
+        ("revenue / year_ago.periods_a_year", "no input year_ago.periods_a_year"),
+    ] {
+        let ratio = format!("\n[[ratio]]\nname = \"x\"\nabout = \"x\"\nformula = \"{formula}\"\n");
+        let text = faults(|files| files.ratios += &ratio);
+        assert!(text.contains(part), "{formula}: {text}");
+    }
+    let text = faults(|files| {
+        files.ratios +=
+            "\n[[ratio]]\nname = \"x\"\nabout = \"x\"\nformula = \"ebit / revenue\"\nbases = []\n";
+    });
+    assert!(text.contains("x: `bases` is empty"), "{text}");
+}
+
+#[test]
 fn faulty_entries_are_rejected_together() {
     let mut files = Files::built_in();
     files.ratios.push_str(
