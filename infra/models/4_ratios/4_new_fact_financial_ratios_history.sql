@@ -37,23 +37,20 @@ inputs as (
         {% endfor %}
     from with_earlier as i
 ),
--- the suspicions of the period and of the period a year ago; of the one two years ago, only balances are used
+-- the suspicions of the period, and those of the earlier periods that concern the inputs used from them
 all_suspects as (
     select period_id, suspicion from input_suspects
     union all
     select a.period_id, s.suspicion
     from pairs as a
     join input_suspects as s on s.period_id = a.{{ year_ago_id }}
+    where s.suspicion in ({{ year_ago_suspicions }})
     union all
     select a.period_id, s.suspicion
     from pairs as a
     join pairs as b on b.period_id = a.{{ year_ago_id }}
     join input_suspects as s on s.period_id = b.{{ year_ago_id }}
-    where s.suspicion in (
-        {% for suspicion in suspicions if suspicion.balance %}
-        {{ ", " if not loop.first }}'{{ suspicion.code }}'
-        {% endfor %}
-    )
+    where s.suspicion in ({{ two_years_ago_suspicions }})
 ),
 suspects as (
     select

@@ -22,7 +22,9 @@ use crate::metrics::{
     Expr, MarketMetric, Registry, Source, Suspicion, YEAR_HORIZON, balances, flows, reason_sql, spellings,
 };
 pub(crate) use inputs::SPLIT_ADJUSTED;
-use inputs::{Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column, ttm_average};
+use inputs::{
+    Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column, suspicions_of, ttm_average,
+};
 use market::{MarketValues, Pair, PriceValues, day_input, fmp_pairs, market, price, valuation_inputs};
 use periods::{GrowthValues, HorizonValues, RatioValues, growth_rates, horizon, ratio, ratio_input};
 
@@ -89,6 +91,10 @@ struct Context {
     year_ago: BTreeSet<String>,
     /// The inputs that ratios use from the period two years ago.
     two_years_ago: BTreeSet<String>,
+    /// The suspicions that concern `year_ago`, as a list of SQL literals.
+    year_ago_suspicions: String,
+    /// The suspicions that concern `two_years_ago`, as a list of SQL literals.
+    two_years_ago_suspicions: String,
     /// The column of `period_pairs` with the period a year ago.
     year_ago_id: String,
     horizons: Vec<HorizonValues>,
@@ -158,6 +164,8 @@ impl Context {
             averages: means,
             ratios: registry.ratios.iter().map(|r| ratio(registry, r)).collect(),
             ratio_inputs: used.ratio_inputs.iter().map(|name| ratio_input(registry, name)).collect(),
+            year_ago_suspicions: suspicions_of(registry, &used.year_ago),
+            two_years_ago_suspicions: suspicions_of(registry, &used.two_years_ago),
             year_ago: used.year_ago,
             two_years_ago: used.two_years_ago,
             year_ago_id: format!("{YEAR_HORIZON}_period_id"),

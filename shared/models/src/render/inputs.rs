@@ -125,6 +125,24 @@ pub(super) fn period_column(registry: &Registry, name: &str) -> PeriodColumn {
     }
 }
 
+/// Returns the codes of the suspicions that concern at least one of the inputs, as a list of SQL
+/// literals. A suspicion without `items` concerns all inputs.
+pub(super) fn suspicions_of(registry: &Registry, inputs: &BTreeSet<String>) -> String {
+    let line = |name: &str| {
+        let column = registry.input(name).and_then(|input| input.period.as_deref()).unwrap_or(name);
+        column.strip_prefix("split_adjusted_").unwrap_or(column).to_owned()
+    };
+    let lines: BTreeSet<String> = inputs
+        .iter()
+        .flat_map(|name| {
+            registry.expanded(&Expr::input(name)).inputs().into_iter().map(line).collect::<Vec<_>>()
+        })
+        .collect();
+    let concerns = |items: &[String]| items.is_empty() || items.iter().any(|item| lines.contains(item));
+    let codes = registry.suspicions.iter().filter(|s| concerns(&s.items));
+    codes.map(|s| format!("'{}'", s.code)).collect::<Vec<_>>().join(", ")
+}
+
 pub(super) fn mean(registry: &Registry, name: &str) -> Option<Mean> {
     let input = registry.input(name)?;
     Some(Mean {
