@@ -224,6 +224,51 @@ fn figures_with_a_counterpart_equal_fmps_within_one_millionth() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Figures that FMP's responses do not have, with the values that a Python script computed from the
+/// recorded quarters: the definitions of the papers, applied to sums of the four quarters.
+const OWN: [(&str, &[(&str, f64)]); 2] = [
+    (
+        "fact_financial_ratios",
+        &[
+            ("gross_profitability", 0.5753902773797493),
+            ("fcf_after_stock_compensation", 83646000000.0),
+            ("reinvestment_rate", -0.05720417464837249),
+            ("operating_ratio", 0.6813361884368309),
+            ("owner_earnings", 104989000000.0),
+            ("altman_z_double_prime", 2.3580517436253676),
+        ],
+    ),
+    (
+        "fact_market_metrics",
+        &[
+            ("altman_z_score", 10.149299963388646),
+            ("ebit_to_ev", 0.03738328804538975),
+            ("fcf_to_ev", 0.027613575939282778),
+            ("buyback_yield", 0.02783389922985791),
+            ("shareholder_yield", 0.03223823447749382),
+        ],
+    ),
+];
+
+#[test]
+fn figures_without_a_counterpart_equal_those_computed_from_the_quarters() {
+    let Some(golden) = golden() else { return };
+    for (table, expected) in OWN {
+        let names: Vec<&str> = expected.iter().map(|(name, _)| *name).collect();
+        let place = match table {
+            "fact_market_metrics" => format!("metric_date = '{DAY}'"),
+            _ => format!("basis = 'TTM' and fiscal_date = '{PERIOD}'"),
+        };
+        let ours = golden
+            .home
+            .figures(&names, &format!("from analytics.{table} where symbol = 'AAPL' and {place}"));
+        for (name, wanted) in expected {
+            let ours = ours.get(*name);
+            assert!(ours.is_some_and(|ours| close(*ours, *wanted)), "{name}: {ours:?} instead of {wanted}");
+        }
+    }
+}
+
 #[test]
 fn exceptions_really_differ_and_have_the_value_their_reason_implies() {
     let Some(golden) = golden() else { return };

@@ -9,8 +9,8 @@ use super::{
 };
 
 pub(super) const SYMBOL: &str = "EVERY";
-/// The quarters that a five-year growth rate of twelve-month figures needs.
-const QUARTERS: usize = 24;
+/// The quarters that a ten-year growth rate of twelve-month figures needs.
+const QUARTERS: usize = 44;
 /// The number of trading sessions: more than two windows of 252.
 pub(super) const SESSIONS: usize = 520;
 
@@ -47,12 +47,16 @@ pub(super) fn twelve_months(ago: usize) -> Span {
         year_before: Some(end(ago + 4)),
         equity,
         days: 365.0,
+        year_ago: Some((by_field(&quarters(ago + 4, 4)), end(ago + 4))),
+        two_years_ago: Some(end(ago + 8)),
     }
 }
 
-/// A single quarter or year `now`, with the previous one as `before`.
-pub(super) fn single(now: &Lines, before: &Lines, days: f64) -> Span {
+/// A single quarter or year `now`, with the previous one as `before`, and the ones a year and two years
+/// earlier.
+pub(super) fn single(now: &Lines, before: &Lines, [year_ago, two_years_ago]: [&Lines; 2], days: f64) -> Span {
     let (now, before) = (by_field(now), by_field(before));
+    let year_ago = by_field(year_ago);
     let equity = now["totalStockholdersEquity"];
     Span {
         flows: now.clone(),
@@ -61,6 +65,8 @@ pub(super) fn single(now: &Lines, before: &Lines, days: f64) -> Span {
         year_before: Some(before),
         equity,
         days,
+        year_ago: Some((year_ago.clone(), year_ago)),
+        two_years_ago: Some(by_field(two_years_ago)),
     }
 }
 

@@ -24,7 +24,14 @@ pub(super) struct Span {
     pub(super) year_before: Option<Lines>,
     pub(super) equity: f64,
     pub(super) days: f64,
+    /// The flows and balances of the same period a year earlier.
+    pub(super) year_ago: Option<(Lines, Lines)>,
+    /// The balances two years earlier.
+    pub(super) two_years_ago: Option<Lines>,
 }
+
+/// The expected value of a figure that is NULL.
+pub(super) const NULL: f64 = f64::NAN;
 
 pub(super) fn quarter(n: usize) -> Lines {
     small_company_data::lines(&QUARTERS[n])
@@ -48,6 +55,9 @@ pub(super) fn twelve_months() -> Span {
         year_before: Some(quarter(4)),
         equity,
         days: 365.0,
+        // The twelve months of a year ago lack quarters, but their balances are known.
+        year_ago: Some((Lines::new(), quarter(4))),
+        two_years_ago: None,
     }
 }
 
@@ -58,6 +68,8 @@ pub(super) fn newest_year() -> Span {
         flows: year.clone(),
         end: year,
         before: Some(before.clone()),
+        year_ago: Some((before.clone(), before.clone())),
+        two_years_ago: None,
         year_before: Some(before),
         days: 365.0,
     }
@@ -72,6 +84,8 @@ pub(super) fn newest_quarter() -> Span {
         year_before: Some(quarter(1)),
         equity,
         days: 90.0,
+        year_ago: Some((quarter(4), quarter(4))),
+        two_years_ago: None,
     }
 }
 
@@ -228,5 +242,136 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
             .get("bottomLineNetIncome")
             .map(|bottom| ("bottom_line_margin", bottom / revenue)),
     );
+    found.extend(scores(span));
+    found.extend(annualised(span));
     found
+}
+
+/// The ratios of quality and the scores, from the papers' definitions. A figure that needs a line
+/// or period that the company does not have is [`NULL`].
+fn scores(span: &Span) -> Vec<(&'static str, f64)> {
+    let empty = (Lines::new(), Lines::new());
+    let (flows_before, end_before) = span.year_ago.as_ref().unwrap_or(&empty);
+    let line = |lines: &Lines, name: &str| lines.get(name).copied().unwrap_or(NULL);
+    let (flow, end) = (|name: &str| line(&span.flows, name), |name: &str| line(&span.end, name));
+    let (flow0, end0) = (|name: &str| line(flows_before, name), |name: &str| line(end_before, name));
+    let assets = [
+        end("totalAssets"),
+        end0("totalAssets"),
+        span.two_years_ago.as_ref().map_or(NULL, |lines| line(lines, "totalAssets")),
+    ];
+    let of_year = |value: f64| if span.days == 365.0 { value } else { NULL };
+    let rise = |name: &str| end(name) - end0(name);
+    let (revenue, revenue0) = (flow("revenue"), flow0("revenue"));
+    let (net, ocf) = (flow("netIncome"), flow("cf.operatingCashFlow"));
+    let nopat = flow("operatingIncome") * (1.0 - flow("incomeTaxExpense") / flow("incomeBeforeTax"));
+    let (capex, depreciation, working) = (
+        -flow("cf.capitalExpenditure"),
+        flow("depreciationAndAmortization"),
+        flow("cf.changeInWorkingCapital"),
+    );
+    let sloan = (rise("totalCurrentAssets") - rise("cashAndShortTermInvestments"))
+        - (rise("totalCurrentLiabilities") - rise("shortTermDebt") - rise("taxPayables"))
+        - depreciation;
+    let shares = end("weightedAverageShsOut");
+    let sign = |better: f64| if better.is_nan() { NULL } else { f64::from(u8::from(better > 0.0)) };
+    let signs = [
+        ("piotroski_income", sign(net)),
+        ("piotroski_cash_flow", sign(ocf)),
+        ("piotroski_return", sign(net / assets[1] - flow0("netIncome") / assets[2])),
+        ("piotroski_accruals", sign(ocf - net)),
+        (
+            "piotroski_leverage",
+            sign(
+                end0("longTermDebt") / ((assets[1] + assets[2]) / 2.0)
+                    - end("longTermDebt") / ((assets[0] + assets[1]) / 2.0),
+            ),
+        ),
+        (
+            "piotroski_liquidity",
+            sign(
+                end("totalCurrentAssets") / end("totalCurrentLiabilities")
+                    - end0("totalCurrentAssets") / end0("totalCurrentLiabilities"),
+            ),
+        ),
+        ("piotroski_shares", 1.0 - sign(shares - end0("weightedAverageShsOut"))),
+        ("piotroski_margin", sign(flow("grossProfit") / revenue - flow0("grossProfit") / revenue0)),
+        ("piotroski_turnover", sign(revenue / assets[1] - revenue0 / assets[2])),
+    ];
+    let share_of = |a: f64, b: f64, a0: f64, b0: f64| (a / b) / (a0 / b0);
+    let soft = |lines: &Lines| {
+        1.0 - (line(lines, "totalCurrentAssets") + line(lines, "propertyPlantEquipmentNet"))
+            / line(lines, "totalAssets")
+    };
+    let rate = |flows: &Lines, end: &Lines| {
+        let depreciation = line(flows, "depreciationAndAmortization");
+        depreciation / (depreciation + line(end, "propertyPlantEquipmentNet"))
+    };
+    let debt = |lines: &Lines| {
+        (line(lines, "totalCurrentLiabilities") + line(lines, "longTermDebt")) / line(lines, "totalAssets")
+    };
+    let overhead = "sellingGeneralAndAdministrativeExpenses";
+    let beneish = [
+        (0.92, share_of(end("netReceivables"), revenue, end0("netReceivables"), revenue0)),
+        (0.528, share_of(flow0("grossProfit"), revenue0, flow("grossProfit"), revenue)),
+        (0.404, soft(&span.end) / soft(end_before)),
+        (0.892, revenue / revenue0),
+        (0.115, rate(flows_before, end_before) / rate(&span.flows, &span.end)),
+        (-0.172, share_of(flow(overhead), revenue, flow0(overhead), revenue0)),
+        (4.679, (flow("netIncomeFromContinuingOperations") - ocf) / assets[0]),
+        (-0.327, debt(&span.end) / debt(end_before)),
+    ];
+    let altman = 6.56 * (end("totalCurrentAssets") - end("totalCurrentLiabilities")) / assets[0]
+        + 3.26 * end("retainedEarnings") / assets[0]
+        + 6.72 * flow("ebit") / assets[0]
+        + 1.05 * end("totalStockholdersEquity") / end("totalLiabilities");
+    let year_average = (assets[0] + line(span.year_before.as_ref().unwrap(), "totalAssets")) / 2.0;
+    let mut found = vec![
+        ("gross_profitability", flow("grossProfit") / assets[0]),
+        ("sloan_accruals", of_year(sloan / ((assets[0] + assets[1]) / 2.0))),
+        ("cash_flow_accruals", (net - ocf) / year_average),
+        ("net_share_issuance", shares.ln() - end0("weightedAverageShsOut").ln()),
+        (
+            "fcf_after_stock_compensation",
+            flow("cf.freeCashFlow") - flow("cf.stockBasedCompensation"),
+        ),
+        ("rule_of_40", (revenue - revenue0) / revenue0 + flow("cf.freeCashFlow") / revenue),
+        ("reinvestment_rate", (capex - depreciation - working) / nopat),
+        ("operating_ratio", flow("costOfRevenue") / revenue + flow("operatingExpenses") / revenue),
+        ("owner_earnings", net + depreciation - capex + working),
+        ("piotroski_f_score", of_year(signs.iter().map(|(_, sign)| sign).sum())),
+        ("altman_z_double_prime", of_year(altman)),
+        (
+            "beneish_m_score",
+            of_year(beneish.iter().map(|(weight, index)| weight * index).sum::<f64>() - 4.84),
+        ),
+    ];
+    found.extend(signs.map(|(name, sign)| (name, of_year(sign))));
+    found
+}
+
+/// The ratios whose flow is multiplied by the number of periods in a year.
+fn annualised(span: &Span) -> Vec<(&'static str, f64)> {
+    let times = if span.days == 90.0 { 4.0 } else { 1.0 };
+    let (flow, end) = (|name: &str| times * span.flows[name], |name: &str| span.end[name]);
+    let tax = 1.0 - flow("incomeTaxExpense") / flow("incomeBeforeTax");
+    let capital = end("totalAssets") - end("totalCurrentLiabilities");
+    vec![
+        ("roe_annualised", flow("netIncome") / span.equity),
+        ("roa_annualised", flow("netIncome") / end("totalAssets")),
+        (
+            "roic_annualised",
+            flow("operatingIncome") * tax
+                / (capital + end("shortTermDebt") + end("capitalLeaseObligationsCurrent")),
+        ),
+        ("roce_annualised", flow("operatingIncome") / capital),
+        ("asset_turnover_annualised", flow("revenue") / end("totalAssets")),
+        ("receivables_turnover_annualised", flow("revenue") / end("netReceivables")),
+        ("inventory_turnover_annualised", flow("costOfRevenue") / end("inventory")),
+        (
+            "net_debt_to_ebitda_annualised",
+            (end("totalDebt") - end("cashAndCashEquivalents")) / (times * ebitda(&span.flows)),
+        ),
+        ("gross_profitability_annualised", flow("grossProfit") / end("totalAssets")),
+    ]
 }

@@ -41,6 +41,8 @@ pub(crate) struct Bar {
     pub(crate) high: i128,
     pub(crate) low: i128,
     pub(crate) close: i128,
+    /// In millionths of a share.
+    pub(crate) volume: i128,
 }
 
 #[derive(Debug, Clone)]
@@ -181,7 +183,19 @@ pub(crate) fn bars(seed: u64, count: usize) -> Vec<Bar> {
             in_cents(1.0 + 0.02 * pseudo_random(seed ^ 6, n)),
             in_cents(1.0 - 0.02 * pseudo_random(seed ^ 7, n)),
         );
-        found.push(Bar { day, high, low, close: in_cents(1.0) });
+        // A day in 50 has no trading.
+        let shares = if n % 50 == 7 {
+            0.0
+        } else {
+            1_000.0 + 9_000.0 * pseudo_random(seed ^ 8, n)
+        };
+        found.push(Bar {
+            day,
+            high,
+            low,
+            close: in_cents(1.0),
+            volume: shares.round() as i128 * UNIT,
+        });
     }
     found
 }
@@ -285,8 +299,9 @@ pub(crate) fn bar_rows(symbol: &str, bars: &[Bar]) -> String {
     array(bars.iter().rev().map(|bar| {
         let (high, low, close) = (text(bar.high), text(bar.low), text(bar.close));
         format!(
-            r#"{{"symbol":"{symbol}","date":"{}","open":{close},"high":{high},"low":{low},"close":{close},"volume":1000}}"#,
-            bar.day
+            r#"{{"symbol":"{symbol}","date":"{}","open":{close},"high":{high},"low":{low},"close":{close},"volume":{}}}"#,
+            bar.day,
+            text(bar.volume)
         )
     }))
 }

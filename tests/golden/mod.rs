@@ -5,6 +5,7 @@
 mod added_ratio;
 mod all_metrics;
 mod apple;
+mod apple_scores;
 mod counterparts;
 mod expected;
 mod formulas;

@@ -48,6 +48,26 @@ pub(super) fn price_metrics(bars: &[Bar], dividends: &[Dividend], index: &[Bar])
             deepest = deepest.min(figure(to.close) / figure(from.close) - 1.0);
         }
     }
+    let total: Vec<f64> = (last - 251..=last)
+        .map(|n| {
+            let paid = dividends.iter().filter(|d| d.ex > bars[n - 1].day && d.ex <= bars[n].day);
+            let kept = closes[n - 1] - paid.map(|d| figure(d.adjusted)).sum::<f64>();
+            (closes[n] / kept).ln()
+        })
+        .collect();
+    let deviation = covariance(&total, &total).sqrt();
+    let losses: Vec<f64> = total.iter().map(|r| if *r < 0.0 { r * r } else { 0.0 }).collect();
+    let downside = (mean(&losses) * 252.0).sqrt();
+    let dollars: Vec<f64> = bars.iter().map(|bar| figure(bar.close) * figure(bar.volume)).collect();
+    let traded: Vec<f64> = (last - 251..=last)
+        .filter(|n| dollars[*n] > 0.0)
+        .map(|n| (closes[n] / closes[n - 1] - 1.0).abs() / (dollars[n] / 1e6))
+        .collect();
+    let moves: Vec<f64> = closes[last - 14..].windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let sum = |sign: f64| moves.iter().map(|m| (m * sign).max(0.0)).sum::<f64>() / 14.0;
+    let strength = sum(1.0) / sum(-1.0);
+    let highest = year.iter().map(|bar| bar.high).max().unwrap();
+    let since = year.iter().rev().take_while(|bar| bar.high < highest).count();
     vec![
         ("close_price", closes[last]),
         ("return_1d", back(1)),
@@ -69,5 +89,15 @@ pub(super) fn price_metrics(bars: &[Bar], dividends: &[Dividend], index: &[Bar])
         ("sma_50", mean(&closes[last - 49..])),
         ("sma_200", mean(&closes[last - 199..])),
         ("max_drawdown_252d", deepest),
+        ("momentum_12_1", closes[last - 21] / closes[last - 252] - 1.0),
+        ("average_dollar_volume_20d", mean(&dollars[last - 19..])),
+        ("average_dollar_volume_60d", mean(&dollars[last - 59..])),
+        ("amihud_illiquidity_252d", mean(&traded)),
+        ("rsi_14d", 100.0 - 100.0 / (1.0 + strength)),
+        ("sharpe_ratio_252d_rf0", mean(&total) * 252.0 / (deviation * 252_f64.sqrt())),
+        ("sortino_ratio_252d_rf0", mean(&total) * 252.0 / downside),
+        ("downside_deviation_252d", downside),
+        ("value_at_risk_95_252d", 1.644_853_626_951_472_2 * deviation - mean(&total)),
+        ("days_since_high_52w", since as f64),
     ]
 }

@@ -210,6 +210,26 @@ fn a_suspicion_of_balances_lasts_as_long_as_they_are_averaged() {
 }
 
 #[test]
+fn a_ratio_is_suspect_if_the_period_of_a_year_ago_with_which_it_compares_is() {
+    let home = Home::new();
+    let cash = Company::healthy("OLDCASH").set(BALANCE, "quarter", 6, &[("inventory", 9e11)]);
+    let mut eps = Company::healthy("OLDEPS");
+    let basic = eps.quarter(INCOME, 6)["eps"].as_f64().unwrap();
+    eps.quarter(INCOME, 6)["epsDiluted"] = json!(basic * 1.1);
+    let companies = [cash, eps];
+    run_on(&home, FIRST_DAY, false, &companies);
+    let last = |basis: &str| {
+        home.lines(&format!(
+            "select symbol, max(fiscal_date) from analytics.fact_financial_ratios where is_suspect and basis {basis} \
+             group by 1 order by 1"
+        ))
+    };
+    // The faulty quarter ended on 2024-06-30. No ratio compares with diluted EPS of a year ago.
+    assert_eq!(last("like 'Q%'"), ["OLDCASH|2025-09-30", "OLDEPS|2024-06-30"]);
+    assert_eq!(last("= 'TTM'"), ["OLDCASH|2025-12-31", "OLDEPS|2025-03-31"]);
+}
+
+#[test]
 fn a_quarter_is_suspect_from_the_day_on_which_its_year_contradicts_it() {
     let company = || Company::healthy("LATER").set(INCOME, "quarter", 2, &[("revenue", 2.4e9)]);
     let (mut before, home) = (company(), Home::new());

@@ -155,3 +155,69 @@ fn the_order_of_rows_and_symbols_and_the_split_into_runs_change_nothing() {
     let differences = home.differences(&apart);
     assert!(differences.is_empty(), "{differences:?}");
 }
+
+#[test]
+fn figures_that_depend_on_each_other_agree() {
+    let home = run(&[company("ONE", SIZES[0]), company("TWO", SIZES[1])]);
+    let near = |a: &str, b: &str| format!("abs({a} - ({b})) > 1e-9 * abs({a}) + 1e-11");
+    let parts = "piotroski_income + piotroski_cash_flow + piotroski_return + piotroski_accruals + piotroski_leverage \
+                 + piotroski_liquidity + piotroski_shares + piotroski_margin + piotroski_turnover";
+    let ratios = [
+        near("piotroski_f_score", parts),
+        "piotroski_f_score not between 0 and 9".into(),
+        "piotroski_margin not in (0, 1)".into(),
+        "basis in ('FY', 'TTM') and roa_annualised <> roa".into(),
+        format!("basis like 'Q%' and {}", near("roa_annualised", "4 * roa")),
+        format!("basis like 'Q%' and {}", near("net_debt_to_ebitda_annualised", "net_debt_to_ebitda / 4")),
+        "basis like 'Q%' and coalesce(piotroski_f_score, beneish_m_score, altman_z_double_prime, sloan_accruals) is not null"
+            .into(),
+        near("operating_ratio", "(cost_of_revenue + operating_expenses) / revenue"),
+    ];
+    let growth = [
+        near("r.net_share_issuance", "ln(1 + g.shares_yoy)"),
+        near("r.rule_of_40", "g.revenue_yoy + r.fcf_margin"),
+        near("1 + g.revenue_per_share_yoy", "(1 + g.revenue_yoy) / (1 + g.shares_yoy)"),
+    ];
+    let market = [
+        near("ebit_to_ev * ev_to_ebit", "1"),
+        near("fcf_to_ev * ev_to_fcf", "1"),
+        near("shareholder_yield", "dividend_yield + buyback_yield"),
+        near("1 + return_252d", "(1 + momentum_12_1) * (1 + return_21d)"),
+        near("sortino_ratio_252d_rf0 * downside_deviation_252d", "ln(1 + total_return_252d)"),
+        "sign(sharpe_ratio_252d_rf0) <> sign(sortino_ratio_252d_rf0)".into(),
+        "rsi_14d not between 0 and 100".into(),
+        "days_since_high_52w not between 0 and 251 or days_since_high_52w <> round(days_since_high_52w)"
+            .into(),
+        "amihud_illiquidity_252d < 0 or average_dollar_volume_20d < 0".into(),
+    ];
+    let lines = "analytics.fact_financial_ratios r left join (select fiscal_date, period_type, cost_of_revenue, \
+                 operating_expenses, revenue from analytics.fact_financials where symbol = 'ONE') f \
+                 on f.fiscal_date = r.fiscal_date and f.period_type = r.basis and r.symbol = 'ONE'";
+    let both = "analytics.fact_financial_ratios r join analytics.fact_growth_rates g using (symbol, fiscal_date, basis)";
+    for (from, conditions) in
+        [(lines, &ratios[..]), (both, &growth[..]), ("analytics.fact_market_metrics", &market[..])]
+    {
+        for condition in conditions {
+            assert_eq!(
+                home.count(&format!("select count(*) from {from} where {condition}")),
+                0,
+                "{condition}"
+            );
+        }
+    }
+    // The conditions above hold for NULL too, so there must be values.
+    let values = "select count(r.piotroski_f_score) > 20 and count(r.rule_of_40) > 20 and count(r.sloan_accruals) > 20 \
+                  from analytics.fact_financial_ratios r";
+    assert_eq!(home.text(values), "true");
+    let values = "select count(sortino_ratio_252d_rf0) > 5 and count(rsi_14d) > 300 and count(shareholder_yield) > 100 \
+                  from analytics.fact_market_metrics";
+    assert_eq!(home.text(values), "true");
+    // The session of the high is the newest that reaches it.
+    let high = "select count(*) from analytics.fact_market_metrics m \
+                join (select *, row_number() over (partition by symbol order by price_date) n from analytics.fact_daily_prices) p \
+                    on p.symbol = m.symbol and p.price_date = m.metric_date \
+                join (select *, row_number() over (partition by symbol order by price_date) n from analytics.fact_daily_prices) h \
+                    on h.symbol = m.symbol and h.n = p.n - m.days_since_high_52w \
+                where h.high_price <> m.high_52w";
+    assert_eq!(home.count(high), 0);
+}

@@ -36,7 +36,7 @@ reads as (
 -- the New York date of receipt, computed as UTC minus five hours
 received as (
     select
-        symbol, price_date, close_price, high_price, low_price,
+        symbol, price_date, close_price, high_price, low_price, volume,
         (observed_at - interval '5 hours')::date as received_on
     from staging.prices
 ),
@@ -54,7 +54,12 @@ on_basis as (
         case
             when s.basis_factor is null then p.low_price
             else (p.low_price::double / nullif(s.basis_factor, 0))::decimal(38, 6)
-        end as low_price
+        end as low_price,
+        -- the same on every split basis. A bar without volume counts as a large negative number, so that the sign of a
+        -- sum tells whether one is missing
+        coalesce(
+            p.close_price::double * p.volume::double, -100000000000000000000.0::double
+        )::decimal(38, 6) as dollar_volume
     from received as p
     join reads as c on c.symbol = p.symbol and p.price_date >= c.read_from
     join params as r on p.price_date <= r.as_of
@@ -93,7 +98,8 @@ dividends as (select symbol, price_date, sum(amount) as amount from dividend_ses
 with_dividends as (
     select
         s.symbol, s.price_date, s.is_recomputed, s.session_no, s.basis_factor, s.close_price, s.high_price, s.low_price,
-        s.log_close, s.log_return,
+        s.log_close, s.log_return, s.dollar_volume, abs(s.close_price - s.previous_close) as price_move,
+        abs(s.close_price::double / nullif(s.previous_close::double, 0) - 1) as absolute_return,
         -- the factor that data vendors use: 1 - dividend / previous close. A dividend that is not smaller than the
         -- previous close is not an ordinary dividend and is ignored.
         case
@@ -102,14 +108,29 @@ with_dividends as (
         end as log_dividend
     from sessions as s
     left join dividends as d on d.symbol = s.symbol and d.price_date = s.price_date
+),
+with_total_returns as (
+    select *, (log_return - coalesce(log_dividend, 0))::double as log_total_return
+    from with_dividends
 )
 select
     symbol, price_date, is_recomputed, session_no, basis_factor, close_price, high_price, low_price, log_close,
+    dollar_volume, price_move,
     (log_return::double * log_return::double)::decimal(38, 18) as squared_return,
+    (log_total_return * log_total_return)::decimal(38, 18) as squared_total_return,
+    case
+        when log_total_return < 0 then (log_total_return * log_total_return)::decimal(38, 18)
+        else 0
+    end::decimal(38, 18) as squared_loss,
+    -- the return that a million of the currency traded goes with; NULL without trading
+    case
+        when dollar_volume > 0
+            then (absolute_return * 1000000.0::double / nullif(dollar_volume::double, 0))::decimal(38, 18)
+    end as illiquidity,
     -- the logarithm of the product of all later dividends' factors, by which the close is multiplied to adjust it
     coalesce(
         sum(log_dividend) over (
             partition by symbol order by price_date rows between 1 following and unbounded following
         ), 0
     )::decimal(38, 12) as log_dividends_after
-from with_dividends
+from with_total_returns

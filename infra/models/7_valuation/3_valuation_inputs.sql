@@ -31,24 +31,37 @@ statements as (
     from published as p
     join analytics.fact_financials_history as f on f.symbol = p.symbol and f.known_to is null
 ),
-growth as (
-    select p.vintage_id, p.fiscal_date, g.* exclude (period_id)
+rates as (
+    select
+        p.vintage_id, p.fiscal_date,
+        {% for rate in valuation_growth %}
+        g.{{ rate }},
+        {% endfor %}
+        g.null_reasons
     from growth_rates as g
     join period_inputs as p on p.period_id = g.period_id
     where p.basis = 'TTM'
     union all
     select
         p.vintage_id, r.fiscal_date,
-        {% for rate in growth_rates %}
-        r.{{ rate.name }},
+        {% for rate in valuation_growth %}
+        r.{{ rate }},
         {% endfor %}
-        {% for rate in growth_rates %}
-        nullif(
-            split_part(split_part(r.null_reasons, '|{{ rate.name }}=', 2), '|', 1), ''
-        ){{ "," if not loop.last }}
-        {% endfor %}
+        r.null_reasons
     from published as p
     join analytics.fact_growth_rates as r on r.symbol = p.symbol and r.basis = 'TTM'
+),
+growth as (
+    select
+        vintage_id, fiscal_date,
+        {% for rate in valuation_growth %}
+        {{ rate }},
+        case
+            when {{ rate }} is null
+                then nullif(split_part(split_part(null_reasons, '|{{ rate }}=', 2), '|', 1), '')
+        end as {{ rate }}_reason{{ "," if not loop.last }}
+        {% endfor %}
+    from rates
 ),
 joined as (
     select

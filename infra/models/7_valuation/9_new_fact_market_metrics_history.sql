@@ -64,8 +64,8 @@ select
             case
                 when {{ metric.alias }}.{{ metric.name }} is not null then ''
                 when w.session_no < {{ metric.sessions }} then '|{{ metric.name }}=insufficient_history'
-                {% if metric.needs_index %}
-                when i.symbol is not null then '|{{ metric.name }}=nonpositive_denominator'
+                {% if metric.divides %}
+                when {{ metric.alias }}.symbol is not null then '|{{ metric.name }}=nonpositive_denominator'
                 {% endif %}
                 else '|{{ metric.name }}=missing_input'
             end{{ "," if not loop.last }}

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use findata_models::metrics::{Average, Denominator, GrowthRate, MarketMetric, Ratio, Registry, Requirement};
+use findata_models::metrics::{
+    Average, Denominator, Earlier, GrowthRate, MarketMetric, PeriodKind, Ratio, Registry, Requirement,
+};
 
 use crate::words::{label, words};
 
@@ -24,6 +26,22 @@ pub fn of_ratio(registry: &Registry, ratio: &Ratio) -> Vec<String> {
     }
     if history.contains(&Average::Year) {
         all.push("the period a year before (of a single period, the one before) is available".into());
+    }
+    match registry.earlier(&ratio.formula).last() {
+        Some(Earlier::YearAgo) => all.push("the same period of the year before is available".into()),
+        Some(Earlier::TwoYearsAgo) => {
+            all.push("the same periods of the two years before are available".into())
+        }
+        None => {}
+    }
+    if let Some(bases) = &ratio.bases {
+        let name = |kind: &PeriodKind| match kind {
+            PeriodKind::Quarter => "a quarter or half year",
+            PeriodKind::Year => "a fiscal year",
+            PeriodKind::Ttm => "twelve months",
+        };
+        let names: Vec<&str> = bases.iter().map(name).collect();
+        all.push(format!("the period is {}", names.join(" or ")));
     }
     all
 }

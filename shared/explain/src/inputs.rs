@@ -2,7 +2,7 @@
 //! `metrics/inputs.toml`.
 
 use findata_domain::Result;
-use findata_models::metrics::Input;
+use findata_models::metrics::{Earlier, Input, YEAR_HORIZON};
 
 use crate::{
     facts::Facts,
@@ -20,6 +20,19 @@ impl Facts<'_> {
     /// `Stop` when the warehouse cannot be read.
     pub fn input(&self, key: &Key, name: &str) -> Result<Figure> {
         let is_ttm = key.basis == "TTM";
+        if let Some((earlier, inner)) = Earlier::split(name) {
+            let mut period = self.earlier_period(key, YEAR_HORIZON)?;
+            if earlier == Earlier::TwoYearsAgo {
+                period = period.map(|p| self.earlier_period(&p, YEAR_HORIZON)).transpose()?.flatten();
+            }
+            return match period {
+                Some(period) => self.input(&period, inner),
+                None => Ok(Figure {
+                    notes: vec![self.no_base_note(key, YEAR_HORIZON)],
+                    ..Figure::named(name)
+                }),
+            };
+        }
         match self.models.registry.input(name) {
             None if is_ttm => self.ttm(key, &ttm::column(name)),
             None => self.line(key, name),

@@ -92,13 +92,7 @@ impl Facts<'_> {
             return Ok(to);
         };
         let (now, horizon) = (rate.growth.figure.as_str(), rate.horizon.name.as_str());
-        let base = self.first(&format!(
-            "select b.fiscal_date, b.basis from growth_pairs p join period_inputs o on o.period_id = p.period_id \
-             join period_inputs b on b.period_id = p.{horizon}_period_id \
-             where o.fiscal_date = date '{}' and o.basis = '{}'",
-            key.date, key.basis
-        ))?;
-        let base = base.as_ref().and_then(self::key);
+        let base = self.earlier_period(key, horizon)?;
         to.fill(&rate.formula(), &|name| match &base {
             _ if name == now => self.input(key, now),
             Some(base) => self.input(base, now),
@@ -112,7 +106,22 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    fn no_base_note(&self, key: &Key, horizon: &str) -> String {
+    /// Returns the earlier period with which a period is compared over a horizon.
+    ///
+    /// # Errors
+    /// `Stop` when the warehouse cannot be read.
+    pub fn earlier_period(&self, key: &Key, horizon: &str) -> Result<Option<Key>> {
+        let row = self.first(&format!(
+            "select b.fiscal_date, b.basis from period_pairs p join period_inputs o on o.period_id = p.period_id \
+             join period_inputs b on b.period_id = p.{horizon}_period_id \
+             where o.fiscal_date = date '{}' and o.basis = '{}'",
+            key.date, key.basis
+        ))?;
+        Ok(row.as_ref().and_then(self::key))
+    }
+
+    /// Returns a note that says why there is no earlier period.
+    pub fn no_base_note(&self, key: &Key, horizon: &str) -> String {
         let same = |k: &&Key| match key.basis.as_str() {
             "FY" | "TTM" => k.basis == key.basis,
             _ => k.basis.starts_with('Q'),

@@ -51,7 +51,9 @@ pub fn meaning(word: &str) -> &'static str {
             "The newest statement of those that it needs was too old on that day: a newer one was overdue."
         }
         "not_reported" => "FMP sends 0 for figures that a company does not report, so the 0 is not a value.",
-        "not_applicable_to_basis" => "Growth over this horizon is not defined on this basis.",
+        "not_applicable_to_basis" => {
+            "The figure is not defined on this basis, such as growth over three years on a quarter."
+        }
         _ => "The warehouse gives this reason without an explanation.",
     }
 }

@@ -2,7 +2,7 @@
 
 use findata_models::{
     Models,
-    metrics::{MONEY, MONEY_PER_SHARE, RATIO, SHARES, Unit, Window},
+    metrics::{DAYS, MONEY, MONEY_PER_SHARE, RATIO, SHARES, Unit, Window},
 };
 
 /// Returns the unit of a table's figure. `table` includes the schema, except for tables of
@@ -49,6 +49,8 @@ fn of_line(line: &str) -> Unit {
 fn of_window(window: Window) -> Unit {
     match window {
         Window::High | Window::Low | Window::Mean => MONEY_PER_SHARE,
+        Window::DollarVolume => MONEY,
+        Window::DaysSinceHigh => DAYS,
         _ => RATIO,
     }
 }
@@ -63,8 +65,6 @@ pub fn text(unit: Unit, currency: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use findata_models::metrics::DAYS;
-
     use super::*;
 
     #[test]

@@ -18,6 +18,12 @@ const RELATIVE: f64 = 1e-6;
 const ABSOLUTE: f64 = 1e-9;
 /// Number of sessions in a year, used to annualise volatility.
 const SESSIONS_A_YEAR: f64 = 252.0;
+/// Number of sessions in a month, by which momentum leaves out the newest return.
+const SESSIONS_A_MONTH: usize = 21;
+/// The input of [`momentum_formula`] with the close a month ago.
+const CLOSE_A_MONTH_AGO: &str = "close_21_ago";
+/// The quantile of the standard normal distribution that 95 % of values do not exceed.
+const NORMAL_95: f64 = 1.644_853_626_951_472_2;
 
 /// A session of a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -26,6 +32,7 @@ struct Bar {
     close: f64,
     high: Option<f64>,
     low: Option<f64>,
+    volume: Option<f64>,
     /// The closing value of the index.
     index: f64,
 }
@@ -37,6 +44,7 @@ impl Bar {
             close: figure(row, "close_price")?,
             high: figure(row, "high_price"),
             low: figure(row, "low_price"),
+            volume: figure(row, "volume"),
             index: figure(row, "index_close").unwrap_or_default(),
         })
     }
@@ -55,17 +63,27 @@ impl Facts<'_> {
             true => format!("a window of {} sessions, the last on {day}", metric.sessions),
             false => format!("only {} of {} sessions are available", bars.len(), metric.sessions),
         });
-        if metric.window == Window::Return {
-            let first = bars.first().filter(|_| is_whole).map(|bar| bar.day);
-            return to.fill(&return_formula(metric.sessions)?, &|name| match (name, first) {
-                ("close_price", _) => self.bar(day, name),
-                (_, Some(first)) => self.bar(first, "close_price"),
-                (_, None) => Ok(Figure { notes: vec!["no such session".into()], ..Figure::named(name) }),
+        if matches!(metric.window, Window::Return | Window::Momentum) {
+            let (month_ago, formula) = match metric.window {
+                Window::Momentum => (bars.len().checked_sub(SESSIONS_A_MONTH + 1), momentum_formula()?),
+                _ => (None, return_formula(metric.sessions)?),
+            };
+            let day_of = |n: Option<usize>| bars.get(n.filter(|_| is_whole)?).map(|bar| bar.day);
+            let (first, month_ago) = (day_of(Some(0)), day_of(month_ago));
+            return to.fill(&formula, &|name| match (name, first, month_ago) {
+                ("close_price", ..) => self.bar(day, name),
+                (CLOSE_A_MONTH_AGO, _, Some(month_ago)) => self.bar(month_ago, "close_price"),
+                (_, Some(first), _) => self.bar(first, "close_price"),
+                _ => Ok(Figure { notes: vec!["no such session".into()], ..Figure::named(name) }),
             });
         }
         to.formula = Some(phrase(&metric.about));
         let factors = match metric.window {
-            Window::TotalReturn => self.dividend_factors()?,
+            Window::TotalReturn
+            | Window::Sharpe
+            | Window::Sortino
+            | Window::DownsideDeviation
+            | Window::ValueAtRisk => self.dividend_factors()?,
             _ => Vec::new(),
         };
         let again = if is_whole { value(metric.window, &bars, &factors) } else { None };
@@ -98,7 +116,7 @@ impl Facts<'_> {
             }
         };
         let rows = self.ask(&format!(
-            "select p.price_date, p.close_price, p.high_price, p.low_price, {column} as index_close \
+            "select p.price_date, p.close_price, p.high_price, p.low_price, p.volume, {column} as index_close \
              from analytics.fact_daily_prices p {shared} \
              where p.symbol = {{symbol}} and p.price_date <= date '{day}' \
              order by p.price_date desc limit {}",
@@ -143,6 +161,14 @@ impl Facts<'_> {
 /// `Reject` if the formula does not follow the grammar. A test shows that it does.
 pub fn return_formula(sessions: u32) -> Result<Expr> {
     Expr::parse(&format!("close_price / close_{}_ago - 1", sessions.saturating_sub(1)))
+}
+
+/// Returns the formula of momentum: the return over a year that ended a month ago.
+///
+/// # Errors
+/// `Reject` if the formula does not follow the grammar. A test shows that it does.
+pub fn momentum_formula() -> Result<Expr> {
+    Expr::parse(&format!("{CLOSE_A_MONTH_AGO} / close_252_ago - 1"))
 }
 
 /// Turns a sentence into a phrase, without the capital letter and the full stop.
@@ -192,7 +218,61 @@ fn value(window: Window, bars: &[Bar], factors: &[(NaiveDate, f64)]) -> Option<f
             });
             falls.reduce(f64::min)
         }
+        Window::Momentum => {
+            let month_ago = bars.get(bars.len().checked_sub(SESSIONS_A_MONTH + 1)?)?;
+            (first.close != 0.0).then(|| month_ago.close / first.close - 1.0)
+        }
+        Window::DollarVolume => {
+            let traded: Option<Vec<f64>> = bars.iter().map(|bar| Some(bar.close * bar.volume?)).collect();
+            traded.map(|traded| mean(&traded))
+        }
+        Window::Illiquidity => {
+            let of = |pair: &[Bar]| {
+                let millions = pair[1].close * pair[1].volume? / 1e6;
+                (millions > 0.0).then(|| (pair[1].close / pair[0].close - 1.0).abs() / millions)
+            };
+            let days: Vec<f64> = bars.windows(2).filter_map(of).collect();
+            (!days.is_empty()).then(|| mean(&days))
+        }
+        Window::Rsi => {
+            let moves = || bars.windows(2).map(|pair| pair[1].close - pair[0].close);
+            let all: f64 = moves().map(f64::abs).sum();
+            (all > 0.0).then(|| 100.0 * moves().filter(|change| *change > 0.0).sum::<f64>() / all)
+        }
+        Window::Sharpe => {
+            let returns = total_returns(bars, factors)?;
+            let deviation = covariance(&returns, &returns).sqrt();
+            (deviation > 0.0).then(|| mean(&returns) / deviation * SESSIONS_A_YEAR.sqrt())
+        }
+        Window::Sortino => {
+            let returns = total_returns(bars, factors)?;
+            let downside = downside_deviation(&returns);
+            (downside > 0.0).then(|| mean(&returns) * SESSIONS_A_YEAR / downside)
+        }
+        Window::DownsideDeviation => total_returns(bars, factors).map(|r| downside_deviation(&r)),
+        Window::ValueAtRisk => {
+            let returns = total_returns(bars, factors)?;
+            Some(NORMAL_95 * covariance(&returns, &returns).max(0.0).sqrt() - mean(&returns))
+        }
+        Window::DaysSinceHigh => {
+            let high = bars.iter().filter_map(|bar| bar.high).reduce(f64::max);
+            let since = bars.iter().rev().position(|bar| bar.high == high)?;
+            Some(since as f64)
+        }
     }
+}
+
+/// Returns the daily log returns with dividends reinvested, or `None` if a close is not above zero.
+fn total_returns(bars: &[Bar], factors: &[(NaiveDate, f64)]) -> Option<Vec<f64>> {
+    let returns = log_returns(bars.iter().map(|bar| bar.close))?;
+    let kept = |day: NaiveDate| factors.iter().find(|(on, _)| *on == day).map_or(0.0, |(_, kept)| kept.ln());
+    Some(returns.iter().zip(&bars[1..]).map(|(change, bar)| change - kept(bar.day)).collect())
+}
+
+/// Returns the annualised deviation of returns below zero.
+fn downside_deviation(returns: &[f64]) -> f64 {
+    let squares: Vec<f64> = returns.iter().map(|r| r.min(0.0).powi(2)).collect();
+    (mean(&squares) * SESSIONS_A_YEAR).sqrt()
 }
 
 /// Returns the logarithms of the changes between closes, or `None` if a close is not above zero.
@@ -223,6 +303,7 @@ mod tests {
             close: *close,
             high: Some(close + 1.0),
             low: Some(close - 1.0),
+            volume: Some(1e6),
             index: *index,
         };
         closes.iter().enumerate().map(bar).collect()
@@ -243,6 +324,22 @@ mod tests {
         close(Window::Low, 98.0);
         close(Window::Mean, 126.75);
         close(Window::Drawdown, 0.9 - 1.0);
+        close(Window::DollarVolume, 126.75e6);
+        close(Window::Illiquidity, (0.1 / 110.0 + 0.1 / 99.0 + 1.0 / 198.0) / 3.0);
+        close(Window::Rsi, 100.0 * 109.0 / 120.0);
+        close(Window::DaysSinceHigh, 0.0);
+        // The dividend of the third session makes its loss 0.9 / 0.9, which is none.
+        let total = [1.1_f64.ln(), 0.0, 2_f64.ln()];
+        let mean = total.iter().sum::<f64>() / 3.0;
+        let deviation = (total.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / 2.0).sqrt();
+        close(Window::Sharpe, mean / deviation * 252_f64.sqrt());
+        close(Window::ValueAtRisk, 1.644_853_626_951_472_2 * deviation - mean);
+        close(Window::DownsideDeviation, 0.0);
+        let fall = |window: Window| value(window, &bars, &[]).unwrap();
+        let downside = (0.9_f64.ln().powi(2) / 3.0 * 252.0).sqrt();
+        assert!((fall(Window::DownsideDeviation) - downside).abs() < 1e-12);
+        assert!((fall(Window::Sortino) - 1.98_f64.ln() / 3.0 * 252.0 / downside).abs() < 1e-12);
+        assert_eq!(value(Window::DaysSinceHigh, &bars[..3], &[]), Some(1.0));
         let returns = [1.1_f64.ln(), 0.9_f64.ln(), 2_f64.ln()];
         let index = [2_f64.ln(), 0.5_f64.ln(), 4_f64.ln()];
         let sum = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
@@ -269,5 +366,10 @@ mod tests {
         assert_eq!(value(Window::Return, &zero, &[]), None);
         let flat = bars(&[(1.0, 1.0), (2.0, 1.0), (3.0, 1.0)]);
         assert_eq!(value(Window::Beta, &flat, &[]), None);
+        let constant = bars(&[(1.0, 1.0), (1.0, 1.0), (1.0, 1.0)]);
+        for window in [Window::Sharpe, Window::Sortino, Window::Rsi, Window::Momentum] {
+            assert_eq!(value(window, &constant, &[]), None, "{window:?}");
+        }
+        assert_eq!(value(Window::ValueAtRisk, &constant, &[]), Some(0.0));
     }
 }

@@ -1,6 +1,6 @@
 //! Renders names and formulas in plain English for finance readers.
 
-use findata_models::metrics::{Expr, Function, Op, Source};
+use findata_models::metrics::{Earlier, Expr, Function, Op, Source};
 
 /// Parts of names that are not written as lower-case words, such as abbreviations, and their labels.
 const PARTS: [(&str, &str); 15] = [
@@ -36,6 +36,12 @@ pub fn label(name: &str) -> String {
             Source::Fy => format!("fiscal-year {}", label(inner)),
             Source::Latest => format!("newest {}", label(inner)),
             Source::Growth => label(inner),
+        };
+    }
+    if let Some((earlier, inner)) = Earlier::split(name) {
+        return match earlier {
+            Earlier::YearAgo => format!("{} a year before", label(inner)),
+            Earlier::TwoYearsAgo => format!("{} two years before", label(inner)),
         };
     }
     let of = |list: &[(&str, &str)], name: &str| {
@@ -108,8 +114,13 @@ fn binary(a: &Expr, op: Op, b: &Expr) -> String {
 /// Returns an operand in words. It is in parentheses if its operator has a lower precedence than
 /// `precedence`.
 fn inner(expr: &Expr, precedence: u8) -> String {
-    let is_phrase =
-        matches!(expr, Expr::Call(Function::If | Function::Coalesce | Function::Min | Function::Max, _));
+    let is_phrase = matches!(
+        expr,
+        Expr::Call(
+            Function::If | Function::Indicator | Function::Coalesce | Function::Min | Function::Max,
+            _
+        )
+    );
     if expr.precedence() < precedence || is_phrase {
         format!("({})", words(expr))
     } else {
@@ -125,6 +136,7 @@ fn call(function: Function, arguments: &[Expr]) -> String {
             Some(otherwise) => format!("{} when {}, else {}", part(1), part(0), words(otherwise)),
             None => format!("{} when {}", part(1), part(0)),
         },
+        Function::Indicator => format!("1 when {}, else 0", part(0)),
         Function::Coalesce if arguments.get(1).and_then(Expr::number) == Some(0.0) => {
             format!("{}, 0 where it is absent", part(0))
         }
@@ -162,6 +174,8 @@ mod tests {
             ("a - coalesce(b, 0)", "a − (b, 0 where it is absent)"),
             ("if(a = 0, b, d)", "b when a is 0, else d"),
             ("if(a > 0 and not (b <= 0), b)", "b when a is above zero and not (b is zero or below)"),
+            ("indicator(a > b) + 1", "(1 when a is above b, else 0) + 1"),
+            ("a / year_ago.b - two_years_ago.d", "a ÷ b a year before − d two years before"),
             ("min(a, b) + 1", "(the lower of a and b) + 1"),
             ("power(a / b, 1 / 3) - 1", "(a ÷ b) ^ (1 ÷ 3) − 1"),
             ("enterprise_value / ttm.ebitda", "enterprise value ÷ TTM EBITDA"),

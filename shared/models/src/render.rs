@@ -18,11 +18,15 @@ use minijinja::{
 };
 use serde::Serialize;
 
-use crate::metrics::{Expr, Registry, Suspicion, balances, flows, reason_sql, spellings};
+use crate::metrics::{
+    Expr, MarketMetric, Registry, Source, Suspicion, YEAR_HORIZON, balances, flows, reason_sql, spellings,
+};
 pub(crate) use inputs::SPLIT_ADJUSTED;
-use inputs::{Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column, ttm_average};
+use inputs::{
+    Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column, suspicions_of, ttm_average,
+};
 use market::{MarketValues, Pair, PriceValues, day_input, fmp_pairs, market, price, valuation_inputs};
-use periods::{GrowthValues, HorizonValues, RatioValues, growth_rates, horizon, ratio};
+use periods::{GrowthValues, HorizonValues, RatioValues, growth_rates, horizon, ratio, ratio_input};
 
 /// Renders templates with a registry. A template can extend another one.
 pub(crate) struct Renderer {
@@ -81,10 +85,24 @@ struct Context {
     /// The inputs for which averages are computed.
     averaged: BTreeSet<String>,
     ratios: Vec<RatioValues>,
+    /// The inputs that only ratios can use, as SQL with the table alias `i`.
+    ratio_inputs: Vec<Formula>,
+    /// The inputs that ratios use from the period a year ago.
+    year_ago: BTreeSet<String>,
+    /// The inputs that ratios use from the period two years ago.
+    two_years_ago: BTreeSet<String>,
+    /// The suspicions that concern `year_ago`, as a list of SQL literals.
+    year_ago_suspicions: String,
+    /// The suspicions that concern `two_years_ago`, as a list of SQL literals.
+    two_years_ago_suspicions: String,
+    /// The column of `period_pairs` with the period a year ago.
+    year_ago_id: String,
     horizons: Vec<HorizonValues>,
     growth_rates: Vec<GrowthValues>,
     growth_figures: Vec<String>,
     valuation_inputs: Vec<Formula>,
+    /// The growth rates that market metrics use.
+    valuation_growth: BTreeSet<String>,
     market_metrics: Vec<MarketValues>,
     price_metrics: Vec<PriceValues>,
     market_cap: String,
@@ -145,10 +163,23 @@ impl Context {
             averaged: means.iter().map(|mean| mean.of.clone()).collect(),
             averages: means,
             ratios: registry.ratios.iter().map(|r| ratio(registry, r)).collect(),
+            ratio_inputs: used.ratio_inputs.iter().map(|name| ratio_input(registry, name)).collect(),
+            year_ago_suspicions: suspicions_of(registry, &used.year_ago),
+            two_years_ago_suspicions: suspicions_of(registry, &used.two_years_ago),
+            year_ago: used.year_ago,
+            two_years_ago: used.two_years_ago,
+            year_ago_id: format!("{YEAR_HORIZON}_period_id"),
             horizons: registry.horizons.iter().map(horizon).collect(),
             growth_rates: growth_rates(registry),
             growth_figures: registry.growth.iter().map(|g| g.figure.clone()).collect(),
             valuation_inputs: valuation_inputs(registry),
+            valuation_growth: registry
+                .market
+                .iter()
+                .flat_map(MarketMetric::fundamentals)
+                .filter(|(source, _)| *source == Source::Growth)
+                .map(|(_, name)| name)
+                .collect(),
             market_metrics: registry.market.iter().map(|m| market(registry, m)).collect(),
             price_metrics: registry.prices.iter().map(price).collect(),
             market_cap: day_input(registry, "market_cap"),

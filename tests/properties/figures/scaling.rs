@@ -13,6 +13,8 @@ enum Unit {
     Shares,
     PerShare,
     Ratio,
+    /// Per amount of money.
+    PerMoney,
 }
 
 fn unit(column: &str) -> Unit {
@@ -23,9 +25,13 @@ fn unit(column: &str) -> Unit {
         "tangible_asset_value",
         "free_cash_flow_to_equity",
         "free_cash_flow_to_firm",
+        "fcf_after_stock_compensation",
+        "owner_earnings",
         "market_cap",
         "enterprise_value",
         "enterprise_value_fmp",
+        "average_dollar_volume_20d",
+        "average_dollar_volume_60d",
     ];
     let per_share = [
         "graham_number",
@@ -36,7 +42,11 @@ fn unit(column: &str) -> Unit {
         "sma_50",
         "sma_200",
     ];
-    if column.contains("shares_outstanding") {
+    if ["_yoy", "_qoq", "_cagr_"].iter().any(|part| column.contains(part)) {
+        Unit::Ratio
+    } else if column == "amihud_illiquidity_252d" {
+        Unit::PerMoney
+    } else if column.contains("shares_outstanding") {
         Unit::Shares
     } else if column.contains("_per_share") || column.starts_with("ttm_eps") || per_share.contains(&column) {
         Unit::PerShare
@@ -78,6 +88,10 @@ fn company_scaled(
     for bar in &mut other.bars {
         [&mut bar.high, &mut bar.low, &mut bar.close].into_iter().for_each(per_share);
     }
+    let (times, over) = scale(Unit::Shares);
+    for bar in &mut other.bars {
+        bar.volume = bar.volume * times / over;
+    }
     for dividend in &mut other.dividends {
         [&mut dividend.declared, &mut dividend.adjusted].into_iter().for_each(per_share);
     }
@@ -92,10 +106,12 @@ fn ratios_do_not_depend_on_the_unit_of_money_or_the_size_of_the_company() {
     // company of seven times the size, amounts and share counts change, and prices stay.
     let thousandths = |unit| match unit {
         Unit::Money | Unit::PerShare => (1_000, 1),
+        Unit::PerMoney => (1, 1_000),
         Unit::Shares | Unit::Ratio => (1, 1),
     };
     let larger = |unit| match unit {
         Unit::Money | Unit::Shares => (7, 1),
+        Unit::PerMoney => (1, 7),
         Unit::PerShare | Unit::Ratio => (1, 1),
     };
     let mut all = Vec::new();
@@ -116,7 +132,11 @@ fn ratios_do_not_depend_on_the_unit_of_money_or_the_size_of_the_company() {
         ("TWO", "TWO-UNIT", &thousandths),
         ("TWO", "TWO-SIZE", &larger),
     ] {
-        let compared = compare(&home, symbol, other, |column| scale(unit(column)).0 as f64);
+        let factor = |column: &str| {
+            let (times, over) = scale(unit(column));
+            times as f64 / over as f64
+        };
+        let compared = compare(&home, symbol, other, factor);
         assert!(compared > 4_000, "{compared}");
     }
 }
@@ -144,7 +164,7 @@ fn split(
     let back = |unit| match unit {
         Unit::Shares => (old, new),
         Unit::PerShare => (new, old),
-        Unit::Money | Unit::Ratio => (1, 1),
+        Unit::Money | Unit::Ratio | Unit::PerMoney => (1, 1),
     };
     if reporting == SplitReporting::AsFiled {
         for period in company.quarters.iter_mut().chain(&mut company.years).filter(|p| p.accepted < on) {
@@ -173,7 +193,7 @@ fn a_split_changes_no_figure_however_the_history_is_reported() {
             Unit::Shares => (i128::from(new), 1),
             Unit::PerShare => (i128::from(old), 1),
             Unit::Money => (i128::from(new) * i128::from(old), 1),
-            Unit::Ratio => (1, 1),
+            Unit::Ratio | Unit::PerMoney => (1, 1),
         };
         let newest = company_scaled(symbols[0], &company("ANY", size), even);
         let filed = split(symbols[1], &newest, on, (new, old), SplitReporting::AsFiled);

@@ -6,7 +6,7 @@ use crate::{
     conditions,
     statement_lines::{dataset_of, fallback},
     ttm,
-    windows::return_formula,
+    windows::{momentum_formula, return_formula},
     words::words,
 };
 
@@ -58,6 +58,7 @@ fn market(registry: &Registry, column: &str) -> Option<String> {
     let declared = registry.price_metric(column)?;
     let formula = match declared.window {
         Window::Return => return_formula(declared.sessions).ok(),
+        Window::Momentum => momentum_formula().ok(),
         _ => None,
     };
     let conditions = [format!("{} sessions are available", declared.sessions)];

@@ -94,6 +94,8 @@ pub struct Ratio {
     /// Whether the ratio is meaningful for banks and insurers.
     #[serde(default = "yes")]
     pub banks: bool,
+    /// The kinds of period for which the ratio is computed; `None` for all.
+    pub bases: Option<Vec<PeriodKind>>,
     /// Conditions that inputs must meet.
     #[serde(default)]
     pub requires: Vec<Requirement>,

@@ -5,6 +5,7 @@
 //! | `a + b`, `a - b`, `a * b`, `-a` | NULL if an operand is NULL |
 //! | `a / b` | NULL if `b` is 0 |
 //! | `=`, `<>`, `<`, `<=`, `>`, `>=`, `and`, `or`, `not` | conditions, for `if` |
+//! | `indicator(condition)` | 1 if the condition holds, 0 if not, NULL if an operand is NULL |
 //! | `if(condition, a, b)` | `a` if the condition holds, else `b`, or NULL without a `b` |
 //! | `coalesce(a, b, ...)` | the first argument that is not NULL |
 //! | `abs(a)`, `min(a, b)`, `max(a, b)` | NULL if an argument is NULL |
@@ -75,6 +76,7 @@ pub enum Op {
 #[allow(missing_docs, reason = "the names of the functions")]
 pub enum Function {
     If,
+    Indicator,
     Coalesce,
     Abs,
     Min,
@@ -86,8 +88,9 @@ pub enum Function {
 }
 
 /// The functions, each with its name, minimum and maximum number of arguments.
-const FUNCTIONS: [(Function, &str, usize, usize); 9] = [
+const FUNCTIONS: [(Function, &str, usize, usize); 10] = [
     (Function::If, "if", 2, 3),
+    (Function::Indicator, "indicator", 1, 1),
     (Function::Coalesce, "coalesce", 2, 9),
     (Function::Abs, "abs", 1, 1),
     (Function::Min, "min", 2, 2),

@@ -5,6 +5,7 @@
 //! for the data dictionary, `findata explain`, the comparison with FMP's figures, and the models
 //! and tables of `infra/models`, whose templates are rendered with it.
 
+mod earlier;
 mod entries;
 mod expression;
 mod growth_rate;
@@ -16,6 +17,7 @@ mod registry;
 mod suspicions;
 mod unit;
 
+pub use earlier::{Earlier, YEAR_HORIZON};
 pub use entries::{Average, DayRange, Denominator, Growth, Horizon, Input, PeriodKind, Ratio, Requirement};
 pub use expression::{Expr, Function, Op};
 pub use growth_rate::GrowthRate;

@@ -39,6 +39,15 @@ pub enum Window {
     Low,
     Mean,
     Drawdown,
+    Momentum,
+    DollarVolume,
+    Illiquidity,
+    Rsi,
+    Sharpe,
+    Sortino,
+    DownsideDeviation,
+    ValueAtRisk,
+    DaysSinceHigh,
 }
 
 impl Window {
@@ -46,5 +55,11 @@ impl Window {
     /// both have a bar.
     pub fn needs_index(self) -> bool {
         matches!(self, Window::Beta | Window::Correlation)
+    }
+
+    /// Returns whether the metric divides by a figure of the window that can be zero, such as the
+    /// volatility of a constant price.
+    pub fn divides(self) -> bool {
+        self.needs_index() || matches!(self, Window::Rsi | Window::Sharpe | Window::Sortino)
     }
 }

@@ -10,6 +10,7 @@ use findata_domain::{Error, Result};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
+    earlier::Earlier,
     entries::{Average, Growth, Horizon, Input, Ratio},
     expression::Expr,
     growth_rate::GrowthRate,
@@ -271,19 +272,61 @@ impl Registry {
     /// Returns at which period ends the inputs of a formula are averaged. Empty if no input is a
     /// mean.
     pub fn history(&self, formula: &Expr) -> BTreeSet<Average> {
-        formula.inputs().iter().filter_map(|name| self.input(name)?.over).collect()
+        self.inlined(formula).inputs().iter().filter_map(|name| self.input(name)?.over).collect()
+    }
+
+    /// Returns the earlier periods from which a formula uses inputs.
+    pub fn earlier(&self, formula: &Expr) -> BTreeSet<Earlier> {
+        let inlined = self.inlined(formula);
+        inlined
+            .inputs()
+            .into_iter()
+            .filter_map(Earlier::split)
+            .map(|(earlier, _)| earlier)
+            .collect()
+    }
+
+    /// Returns the inputs whose formula uses a mean, the days of the period, or an earlier period.
+    /// Only ratios can use such an input.
+    pub fn ratio_inputs(&self) -> BTreeSet<&str> {
+        let mut found = BTreeSet::new();
+        for input in &self.inputs {
+            let is_such = |name: &str| {
+                name == "days"
+                    || Earlier::split(name).is_some()
+                    || found.contains(name)
+                    || self.input(name).is_some_and(|other| other.average_of.is_some())
+            };
+            if input.formula.iter().any(|formula| formula.inputs().into_iter().any(is_such)) {
+                found.insert(input.name.as_str());
+            }
+        }
+        found
+    }
+
+    /// Replaces each input that only ratios can use with its formula.
+    pub fn inlined(&self, formula: &Expr) -> Expr {
+        let only = self.ratio_inputs();
+        self.replaced(formula, &|name| only.contains(name))
     }
 
     /// Replaces each input that has a formula with its formula.
     pub fn expanded(&self, formula: &Expr) -> Expr {
+        self.replaced(formula, &|_| true)
+    }
+
+    fn replaced(&self, formula: &Expr, is_replaced: &impl Fn(&str) -> bool) -> Expr {
         formula.replace(&|part| match part {
-            Expr::Input(name) => self.input(name)?.formula.as_ref().map(|inner| self.expanded(inner)),
+            Expr::Input(name) if is_replaced(name) => {
+                self.input(name)?.formula.as_ref().map(|inner| self.replaced(inner, is_replaced))
+            }
             _ => None,
         })
     }
 
     /// Returns the unit of an input of a period.
     pub fn unit(&self, name: &str) -> Option<Unit> {
+        let name = Earlier::name(name);
         match self.input(name) {
             Some(Input { unit: Some(unit), .. }) => Some(*unit),
             Some(Input { formula: Some(formula), .. }) => self.unit_of(formula),

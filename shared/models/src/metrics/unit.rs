@@ -89,6 +89,7 @@ impl Unit {
                 let all = arguments.iter().map(inner).collect::<Option<Vec<_>>>()?;
                 all.iter().all(|unit| *unit == RATIO).then_some(RATIO)
             }
+            Expr::Call(Function::Indicator, arguments) => inner(arguments.first()?).map(|_| RATIO),
             Expr::Call(Function::If, arguments) => {
                 inner(arguments.first()?)?;
                 common(&arguments[1..], &inner)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::metrics::{Average, Expr, Input, Ratio, Registry, flows};
+use crate::metrics::{Average, Earlier, Expr, Input, Ratio, Registry, flows};
 
 /// An input of a period that is a column of both the statements and the twelve months.
 #[derive(Serialize)]
@@ -34,15 +34,30 @@ pub(super) struct Used {
     pub(super) columns: Vec<String>,
     pub(super) formulas: Vec<String>,
     pub(super) averages: Vec<String>,
+    /// The inputs that only ratios can use.
+    pub(super) ratio_inputs: Vec<String>,
+    /// The inputs that ratios use from the period a year ago.
+    pub(super) year_ago: BTreeSet<String>,
+    /// The inputs that ratios use from the period two years ago.
+    pub(super) two_years_ago: BTreeSet<String>,
 }
 
 impl Used {
     pub(super) fn of(registry: &Registry) -> Self {
-        let conditions = |r: &Ratio| r.requires.iter().map(|c| c.above_zero.clone()).collect::<Vec<_>>();
-        let mut wanted: BTreeSet<String> = registry
-            .ratios
+        let of_ratio = |r: &Ratio| {
+            let conditions = r.requires.iter().map(|c| Expr::input(&c.above_zero));
+            let all = conditions.chain([r.formula.clone()]).map(|e| registry.inlined(&e));
+            all.flat_map(|e| e.inputs().into_iter().map(str::to_owned).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
+        };
+        let of_ratios: BTreeSet<String> = registry.ratios.iter().flat_map(of_ratio).collect();
+        let from = |earlier: Earlier| {
+            let names = of_ratios.iter().filter_map(|input| Earlier::split(input));
+            names.filter(|(found, _)| *found == earlier).map(|(_, name)| name.to_owned()).collect()
+        };
+        let mut wanted: BTreeSet<String> = of_ratios
             .iter()
-            .flat_map(|r| r.formula.inputs().into_iter().map(str::to_owned).chain(conditions(r)))
+            .map(|input| Earlier::name(input).to_owned())
             .chain(registry.growth.iter().map(|g| g.figure.clone()))
             // A lender is a bank by their ratio.
             .chain(["interest_income", "revenue"].map(str::to_owned))
@@ -66,7 +81,25 @@ impl Used {
         };
         wanted.extend(formulas.iter().flat_map(inner).collect::<Vec<_>>());
         wanted.retain(|name| !formulas.contains(name) && name != "days");
-        Used { columns: wanted.into_iter().collect(), formulas, averages }
+        let only = registry.ratio_inputs();
+        let mut direct: Vec<&str> = registry
+            .ratios
+            .iter()
+            .flat_map(|r| {
+                r.formula.inputs().into_iter().chain(r.requires.iter().map(|c| c.above_zero.as_str()))
+            })
+            .filter(|name| only.contains(name))
+            .collect();
+        direct.sort_unstable();
+        direct.dedup();
+        Used {
+            ratio_inputs: direct.into_iter().map(str::to_owned).collect(),
+            columns: wanted.into_iter().collect(),
+            formulas,
+            averages,
+            year_ago: from(Earlier::YearAgo),
+            two_years_ago: from(Earlier::TwoYearsAgo),
+        }
     }
 }
 
@@ -90,6 +123,24 @@ pub(super) fn period_column(registry: &Registry, name: &str) -> PeriodColumn {
         period: format!("{alias}.{period}"),
         ttm,
     }
+}
+
+/// Returns the codes of the suspicions that concern at least one of the inputs, as a list of SQL
+/// literals. A suspicion without `items` concerns all inputs.
+pub(super) fn suspicions_of(registry: &Registry, inputs: &BTreeSet<String>) -> String {
+    let line = |name: &str| {
+        let column = registry.input(name).and_then(|input| input.period.as_deref()).unwrap_or(name);
+        column.strip_prefix("split_adjusted_").unwrap_or(column).to_owned()
+    };
+    let lines: BTreeSet<String> = inputs
+        .iter()
+        .flat_map(|name| {
+            registry.expanded(&Expr::input(name)).inputs().into_iter().map(line).collect::<Vec<_>>()
+        })
+        .collect();
+    let concerns = |items: &[String]| items.is_empty() || items.iter().any(|item| lines.contains(item));
+    let codes = registry.suspicions.iter().filter(|s| concerns(&s.items));
+    codes.map(|s| format!("'{}'", s.code)).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn mean(registry: &Registry, name: &str) -> Option<Mean> {

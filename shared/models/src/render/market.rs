@@ -50,6 +50,7 @@ pub(super) struct PriceValues {
     amount: bool,
     sessions: u32,
     needs_index: bool,
+    divides: bool,
     /// The alias of the table that contains the metric.
     alias: &'static str,
 }
@@ -68,6 +69,7 @@ pub(super) fn price(metric: &PriceMetric) -> PriceValues {
         amount: metric.amount,
         sessions: metric.sessions,
         needs_index: metric.window.needs_index(),
+        divides: metric.window.divides(),
         alias: if metric.window.needs_index() { "i" } else { "w" },
     }
 }

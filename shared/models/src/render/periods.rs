@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use super::SPLIT_ADJUSTED;
-use crate::metrics::{Average, Denominator, Expr, GrowthRate, Horizon, Op, PeriodKind, Ratio, Registry};
+use super::inputs::{Formula, SPLIT_ADJUSTED};
+use crate::metrics::{
+    Average, Denominator, Earlier, Expr, GrowthRate, Horizon, Op, PeriodKind, Ratio, Registry,
+};
 
 #[derive(Serialize)]
 pub(super) struct Condition {
@@ -39,12 +41,17 @@ pub(super) struct RatioValues {
     banks: bool,
     needs_prior_period: bool,
     needs_year_ago: bool,
+    /// The earlier periods that it uses, as prefixes of columns.
+    earlier: Vec<&'static str>,
+    /// The condition under which the ratio does not exist for a period.
+    does_not_apply: Option<String>,
     requires: Vec<Condition>,
     /// The condition under which an input is missing.
     missing: String,
+    /// The SQL of the reason if an input is missing.
     missing_reason: String,
-    /// Whether it uses share counts or per-share figures, whose contradictions are the reason for NULL.
-    is_per_share: bool,
+    /// The SQL of the reason if an input of a condition is missing.
+    unknown_reason: String,
     /// The conditions under which the divisor gives a reason for NULL.
     refusals: Vec<Refusal>,
     value: String,
@@ -78,15 +85,43 @@ pub(super) struct GrowthValues {
     value: String,
 }
 
+/// Returns the SQL of an expression of a ratio's inputs, with the table alias `i`.
+fn sql(expr: &Expr) -> String {
+    expr.sql(&|input| match Earlier::split(input) {
+        Some((earlier, name)) => format!("i.{}_{name}", earlier.prefix()),
+        None => format!("i.{input}"),
+    })
+}
+
+/// Returns the SQL of an input that only ratios can use.
+pub(super) fn ratio_input(registry: &Registry, name: &str) -> Formula {
+    Formula {
+        name: name.to_owned(),
+        sql: sql(&registry.inlined(&Expr::input(name))),
+    }
+}
+
 pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
-    let sql = |expr: &Expr| expr.sql(&|input| format!("i.{input}"));
-    let operands = match &ratio.formula {
+    let formula = &ratio.formula;
+    let earlier: Vec<&str> = registry.earlier(formula).into_iter().map(Earlier::prefix).collect();
+    // The reason of the first of these columns that has one, if an input is missing.
+    let mut columns: Vec<String> = Vec::new();
+    if uses_counts(registry, formula) {
+        columns.push("i.count_reason".to_owned());
+        columns.extend(earlier.iter().map(|prefix| format!("i.{prefix}_count_reason")));
+    }
+    columns.extend(earlier.iter().map(|prefix| format!("i.{prefix}_null_reason")));
+    let absent = |reason: &str| match columns.is_empty() {
+        true => format!("'{reason}'"),
+        false => format!("coalesce({}, '{reason}')", columns.join(", ")),
+    };
+    let operands = match formula {
         Expr::Binary(numerator, Op::Over, divisor) => vec![&**numerator, divisor],
         whole => vec![whole],
     };
     let missing: Vec<String> =
         operands.into_iter().map(|e| format!("{} is null", operand(e, &sql(e)))).collect();
-    let history = registry.history(&ratio.formula);
+    let history = registry.history(formula);
     RatioValues {
         name: ratio.name.clone(),
         banks: ratio.banks,
@@ -96,26 +131,31 @@ pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
             .requires
             .iter()
             .map(|r| Condition {
-                figure: format!("i.{}", r.above_zero),
+                figure: sql(&Expr::input(&r.above_zero)),
                 reason: r.reason.clone(),
                 growth_reason: None,
             })
             .collect(),
         missing: missing.join(" or "),
-        is_per_share: uses_counts(registry, &ratio.formula),
-        missing_reason: ratio.missing.clone().unwrap_or_else(|| "missing_input".to_owned()),
-        refusals: ratio
-            .formula
+        missing_reason: absent(ratio.missing.as_deref().unwrap_or("missing_input")),
+        unknown_reason: absent("missing_input"),
+        does_not_apply: ratio.bases.as_ref().map(|bases| does_not_apply(bases, "i")),
+        refusals: formula
             .divisor()
             .map(|divisor| refusals(ratio.rule(), &operand(divisor, &sql(divisor))))
             .unwrap_or_default(),
-        value: sql(&ratio.formula),
+        value: sql(formula),
+        earlier,
     }
 }
 
 /// Returns whether an expression of a period's inputs uses share counts or per-share figures.
 fn uses_counts(registry: &Registry, expr: &Expr) -> bool {
-    registry.expanded(expr).inputs().into_iter().any(|name| is_count(registry, name))
+    let counts = |name: &str| {
+        let inner = registry.expanded(&Expr::input(Earlier::name(name)));
+        inner.inputs().into_iter().any(|name| is_count(registry, name))
+    };
+    registry.expanded(expr).inputs().into_iter().any(counts)
 }
 
 /// Returns whether an input is a share count or per-share figure of the statements.
@@ -140,20 +180,22 @@ pub(super) fn horizon(horizon: &Horizon) -> HorizonValues {
             to: horizon.days.to,
             target: horizon.days.target,
         },
-        does_not_apply: does_not_apply(horizon),
+        does_not_apply: does_not_apply(&horizon.bases, "p"),
     }
 }
 
-pub(super) fn does_not_apply(horizon: &Horizon) -> String {
+/// Returns the condition under which a period, a row with the table alias `alias`, has none of the
+/// bases.
+fn does_not_apply(bases: &[PeriodKind], alias: &str) -> String {
     let kinds = [
-        (PeriodKind::Quarter, "p.basis not in ('FY', 'TTM')"),
-        (PeriodKind::Year, "p.basis = 'FY'"),
-        (PeriodKind::Ttm, "p.basis = 'TTM'"),
+        (PeriodKind::Quarter, "not in ('FY', 'TTM')"),
+        (PeriodKind::Year, "= 'FY'"),
+        (PeriodKind::Ttm, "= 'TTM'"),
     ];
-    let without: Vec<&str> = kinds
+    let without: Vec<String> = kinds
         .into_iter()
-        .filter(|(kind, _)| !horizon.bases.contains(kind))
-        .map(|(_, basis)| basis)
+        .filter(|(kind, _)| !bases.contains(kind))
+        .map(|(_, basis)| format!("{alias}.basis {basis}"))
         .collect();
     match without.is_empty() {
         true => "false".to_owned(),

@@ -18,6 +18,7 @@ impl Expr {
                 match function {
                     Function::If if a().is_some_and(|a| a != 0.0) => b(),
                     Function::If => arguments.get(2).and_then(value),
+                    Function::Indicator => a(),
                     Function::Coalesce => arguments.iter().find_map(value),
                     Function::Abs => a().map(f64::abs),
                     Function::Min => Some(a()?.min(b()?)),

@@ -115,7 +115,8 @@ fn read_call(call: &SqlFunction) -> Result<Expr, String> {
         return Err(format!("{name} takes {count}, not {}", arguments.len()));
     }
     for (position, argument) in arguments.iter().enumerate() {
-        if argument.is_condition() != (*function == Function::If && position == 0) {
+        let wants_condition = matches!(function, Function::If | Function::Indicator) && position == 0;
+        if argument.is_condition() != wants_condition {
             let wanted = if argument.is_condition() { "a number" } else { "a condition" };
             return Err(format!("argument {} of {name} must be {wanted}", position + 1));
         }

@@ -30,6 +30,9 @@ impl Expr {
                 match (function, arguments.get(2)) {
                     (Function::If, Some(c)) => format!("case when {a} then {b} else {} end", c.sql(column)),
                     (Function::If, None) => format!("case when {a} then {b} end"),
+                    (Function::Indicator, _) => {
+                        format!("case when {a} then 1.0::double when not ({a}) then 0.0::double end")
+                    }
                     (Function::Min, _) => {
                         format!("case when {a} <= {b} then {a} when {a} > {b} then {b} end")
                     }

@@ -26,6 +26,17 @@ fn formulas_are_parsed_written_and_evaluated() {
             "case when x > 0::double or a > 0::double then a else b end",
         ),
         ("if(not (a = 6), a)", None, "case when not (a = 6::double) then a end"),
+        (
+            "indicator(a > b) + indicator(a < b)",
+            Some(1.0),
+            "case when a > b then 1.0::double when not (a > b) then 0.0::double end \
+             + case when a < b then 1.0::double when not (a < b) then 0.0::double end",
+        ),
+        (
+            "indicator(x > b)",
+            None,
+            "case when x > b then 1.0::double when not (x > b) then 0.0::double end",
+        ),
         ("coalesce(x, b)", Some(4.0), "coalesce(x, b)"),
         (
             "max(a, b) + min(a, x)",
@@ -60,6 +71,7 @@ fn what_the_grammar_does_not_allow_is_rejected() {
         ("a > 0", "condition"),
         ("(a > 0) + 1", "condition"),
         ("if(a, b)", "must be a condition"),
+        ("indicator(a)", "must be a condition"),
         ("if(a > 0, b > 0)", "must be a number"),
         ("a and b", "not a condition"),
         ("'x'", "not a number"),

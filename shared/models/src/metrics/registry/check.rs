@@ -6,6 +6,7 @@ use sqlparser::keywords::ALL_KEYWORDS;
 
 use super::{Alias, Registry, spelled};
 use crate::metrics::{
+    earlier::{Earlier, YEAR_HORIZON},
     entries::{Denominator, Horizon, Input},
     expression::{Expr, identifier},
     lines::{fmp_dataset, is_balance, is_line},
@@ -51,7 +52,14 @@ const RESERVED: [&str; 28] = [
 
 /// Prefixes and suffixes with which the models derive column names from the names of metrics and
 /// inputs.
-const DERIVED: [(&str, &str); 4] = [("prior_", ""), ("growth_", ""), ("", "_operand"), ("", "_reason")];
+const DERIVED: [(&str, &str); 6] = [
+    ("prior_", ""),
+    ("growth_", ""),
+    ("year_ago_", ""),
+    ("two_years_ago_", ""),
+    ("", "_operand"),
+    ("", "_reason"),
+];
 
 impl Registry {
     /// Returns all faults of the entries.
@@ -82,9 +90,12 @@ impl Registry {
             let name = &ratio.name;
             let conditions = ratio.requires.iter().map(|r| r.above_zero.as_str());
             for input in ratio.formula.inputs().into_iter().chain(conditions) {
-                if self.input(input).is_none() && !is_line(input) {
+                if !self.has_of_period(input) {
                     faults.push(format!("{name}: there is no input {input}"));
                 }
+            }
+            if ratio.bases.as_ref().is_some_and(Vec::is_empty) {
+                faults.push(format!("{name}: `bases` is empty"));
             }
             if ratio.denominator.is_some() && ratio.formula.divisor().is_none() {
                 faults.push(format!(
@@ -101,6 +112,9 @@ impl Registry {
             let figure = &growth.figure;
             if self.input(figure).is_none() && !is_line(figure) {
                 faults.push(format!("growth: there is no input {figure}"));
+            }
+            if self.ratio_inputs().contains(figure.as_str()) {
+                faults.push(format!("growth: only ratios can use the input {figure}"));
             }
             for name in growth.over.iter().filter(|name| !self.horizons.iter().any(|h| h.name == **name)) {
                 faults.push(format!("growth of {figure}: there is no horizon {name}"));
@@ -158,6 +172,20 @@ impl Registry {
         }
         self.check_formula(name, &metric.formula, faults);
         self.check_fmp(name, metric.fmp.as_deref(), faults);
+    }
+
+    /// Returns whether a ratio can use an input. An input of an earlier period must have a column in
+    /// the model `period_inputs`.
+    fn has_of_period(&self, input: &str) -> bool {
+        match Earlier::split(input) {
+            Some((_, inner)) => {
+                let has_column = inner != "days" && !self.ratio_inputs().contains(inner);
+                has_column
+                    && self.has_of_period(inner)
+                    && self.horizons.iter().any(|h| h.name == YEAR_HORIZON)
+            }
+            None => self.input(input).is_some() || is_line(input),
+        }
     }
 
     /// Returns whether a market metric can use an input from this source. Averages and `days` are
@@ -283,13 +311,17 @@ impl Registry {
                 let is_sound = match self.input(other) {
                     // A formula may use only inputs declared above it, so there are no cycles.
                     Some(Input { formula: Some(_), .. }) => self.position(other) < self.position(name),
-                    Some(Input { average_of, .. }) => average_of.is_none() && other != "days",
-                    None => is_line(other),
+                    Some(Input { average_of, .. }) => {
+                        of.is_none() || (average_of.is_none() && other != "days")
+                    }
+                    None => {
+                        is_line(other) || Earlier::split(other).is_some_and(|_| self.has_of_period(other))
+                    }
                 };
-                if !is_sound {
+                if !is_sound || of.is_some_and(|of| self.ratio_inputs().contains(of)) {
                     faults.push(format!(
                         "input {name}: {other} is neither a line of a statement nor an input declared above it \
-                         (averages and days cannot be used here)"
+                         that can be used here"
                     ));
                 }
             }

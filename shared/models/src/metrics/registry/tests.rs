@@ -6,7 +6,7 @@ use super::*;
 fn the_built_in_registry_is_sound() {
     let registry = Registry::built_in().unwrap();
     assert!(registry.ratios.len() > 80 && registry.market.len() > 25 && registry.prices.len() > 15);
-    assert_eq!(registry.growth_rates().count(), 28);
+    assert_eq!(registry.growth_rates().count(), 91);
     let average = registry.ratio("roa_average").unwrap();
     assert_eq!(registry.history(&average.formula), BTreeSet::from([Average::Year]));
 }
@@ -73,6 +73,39 @@ fn a_market_formula_is_split_into_fundamentals_and_the_day() {
     assert_eq!(ev.sources(), BTreeSet::from([Source::Ttm]));
     assert_eq!(ev.currency_sources(), BTreeSet::from([Source::Ttm, Source::Latest]));
     assert!(registry.market_metric("payout_ratio").unwrap().currency_sources().is_empty());
+}
+
+#[test]
+fn inputs_of_earlier_periods_are_only_for_ratios() {
+    let registry = Registry::built_in().unwrap();
+    let score = registry.ratio("piotroski_f_score").unwrap();
+    assert_eq!(registry.earlier(&score.formula), BTreeSet::from([Earlier::YearAgo, Earlier::TwoYearsAgo]));
+    assert!(registry.earlier(&registry.ratio("roa").unwrap().formula).is_empty());
+    assert!(registry.ratio_inputs().contains("periods_a_year"));
+    assert_eq!(registry.unit("year_ago.shares"), Some(SHARES));
+    let market = faults(|files| {
+        files.market_metrics +=
+            "\n[[metric]]\nname = \"x\"\nabout = \"x\"\nformula = \"market_cap * ttm.periods_a_year\"\n";
+    });
+    assert!(market.contains("no input ttm.periods_a_year"), "{market}");
+    let growth = faults(|files| {
+        files.growth_rates += "\n[[growth]]\nfigure = \"piotroski_return\"\nover = [\"yoy\"]\n";
+    });
+    assert!(growth.contains("only ratios can use the input piotroski_return"), "{growth}");
+    for (formula, part) in [
+        ("revenue / year_ago.nothing", "no input year_ago.nothing"),
+        ("revenue / year_ago.days", "no input year_ago.days"),
+        ("revenue / year_ago.periods_a_year", "no input year_ago.periods_a_year"),
+    ] {
+        let ratio = format!("\n[[ratio]]\nname = \"x\"\nabout = \"x\"\nformula = \"{formula}\"\n");
+        let text = faults(|files| files.ratios += &ratio);
+        assert!(text.contains(part), "{formula}: {text}");
+    }
+    let text = faults(|files| {
+        files.ratios +=
+            "\n[[ratio]]\nname = \"x\"\nabout = \"x\"\nformula = \"ebit / revenue\"\nbases = []\n";
+    });
+    assert!(text.contains("x: `bases` is empty"), "{text}");
 }
 
 #[test]
@@ -177,7 +210,9 @@ fn inputs_horizons_and_aliases_are_checked() {
     for (entry, part) in [
         ("formula = \"x + revenue\"", "declared above it"),
         ("average_of = \"roa_average\"\nover = \"year\"\nttm = \"t\"", "declared above it"),
-        ("formula = \"days * 2\"", "declared above it"),
+        ("formula = \"year_ago.nothing * 2\"", "declared above it"),
+        ("formula = \"year_ago.days * 2\"", "declared above it"),
+        ("average_of = \"piotroski_return\"\nover = \"year\"\nttm = \"t\"", "declared above it"),
         ("formula = \"revenue\"\nunit = \"money\"", "declare a formula"),
     ] {
         let text = faults(|files| files.inputs += &format!("\n[[input]]\nname = \"x\"\n{entry}\n"));

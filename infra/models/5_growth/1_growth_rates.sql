@@ -1,5 +1,5 @@
--- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). Every growth rate of metrics/growth_rates.toml and its
--- reason for NULL. Growth over up to a year is a change; growth over several years is an annual rate.
+-- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). Every growth rate of metrics/growth_rates.toml and, in one
+-- text, the reasons for NULL. Growth over up to a year is a change; growth over several years is an annual rate.
 create or replace temporary table growth_rates as
 with periods as (
     select
@@ -25,7 +25,7 @@ with periods as (
         p.{{ figure }}{{ "," if not loop.last }}
         {% endfor %}
     from period_inputs as p
-    left join growth_pairs as g on g.period_id = p.period_id
+    left join period_pairs as g on g.period_id = p.period_id
     {% for horizon in horizons %}
     left join period_inputs as {{ horizon.name }} on {{ horizon.name }}.period_id = g.{{ horizon.name }}_period_id
     {% endfor %}
@@ -59,7 +59,9 @@ select
     {% for rate in growth_rates %}
     case when p.{{ rate.name }}_reason is null then {{ rate.value }} end as {{ rate.name }},
     {% endfor %}
-    {% for rate in growth_rates %}
-    p.{{ rate.name }}_reason{{ "," if not loop.last }}
-    {% endfor %}
+    concat(
+        {% for rate in growth_rates %}
+        coalesce('|{{ rate.name }}=' || p.{{ rate.name }}_reason, ''){{ "," if not loop.last }}
+        {% endfor %}
+    ) as null_reasons
 from judged as p

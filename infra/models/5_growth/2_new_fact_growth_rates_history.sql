@@ -1,7 +1,7 @@
 -- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). The growth rates to publish. A past vintage has only the
 -- periods whose figures can differ from those of the next vintage.
 create or replace temporary table new_fact_growth_rates_history as
-with pairs as (select * from growth_pairs),
+with pairs as (select * from period_pairs),
 -- the suspicions of the period and of the earlier periods with which it is compared
 all_suspects as (
     select period_id, suspicion from input_suspects
@@ -25,11 +25,7 @@ select
     {% for rate in growth_rates %}
     g.{{ rate.name }},
     {% endfor %}
-    concat(
-        {% for rate in growth_rates %}
-        coalesce('|{{ rate.name }}=' || g.{{ rate.name }}_reason, ''){{ "," if not loop.last }}
-        {% endfor %}
-    ) as null_reasons,
+    g.null_reasons,
     s.suspect_reason is not null as is_suspect, s.suspect_reason
 from period_inputs as p
 join vintages as l on l.vintage_id = p.vintage_id and p.fiscal_date >= l.changed_from

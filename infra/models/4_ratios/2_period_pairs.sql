@@ -1,7 +1,7 @@
 -- grain: vintage x fiscal_date x basis. For each horizon, the earlier period to compare with. It is in the same
 -- vintage and cadence, its distance is within the horizon's range of days, and among such periods its distance is
 -- closest to the horizon's target.
-create or replace temporary table growth_pairs as
+create or replace temporary table period_pairs as
 with periods as (
     select
         period_id, vintage_id, fiscal_date, basis,
