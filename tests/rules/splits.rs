@@ -48,10 +48,10 @@ pub(super) fn companies() -> Vec<Company> {
     };
     let mut twice = two("SPLIT2D");
     twice.splits.insert(0, split("SPLIT2D", "2026-03-20", 4, 2, "stock-split"));
-    let reverse = |symbol, shares| {
+    let reverse = |symbol, into: i64, shares| {
         with(
-            profile(Company::new(symbol), shares, PRICE * 10.0),
-            vec![split(symbol, "2026-09-08", 1, 10, "stock-split")],
+            profile(Company::new(symbol), shares, PRICE * into as f64),
+            vec![split(symbol, "2026-09-08", 1, into, "stock-split")],
         )
     };
     // FMP divides the prices before a spin-off, but the price itself fell as well.
@@ -70,8 +70,9 @@ pub(super) fn companies() -> Vec<Company> {
             profile(counts(Company::new("SPLIT32"), EVER, 1.5), SHARES * 1.5, PRICE),
             vec![split("SPLIT32", "2026-03-16", 3, 2, "stock-split")],
         ),
-        reverse("REVERSE", SHARES / 10.0),
-        reverse("STALECAP", SHARES),
+        reverse("REVERSE", 10, SHARES / 10.0),
+        reverse("STALECAP", 10, SHARES),
+        reverse("SPLIT200", 200, SHARES / 200.0),
         with(large, vec![split("SPLIT150", "2026-03-16", 1, 150, "stock-split")]),
         spin_off("SPINOFF", 23, 20, "spin-off"),
         spin_off("SPINFACT", 1407, 1000, ""),
@@ -142,6 +143,11 @@ fn real_splits_leave_the_market_cap_and_no_suspicion() {
         near(market("REVERSE", date, "pe_ratio_ttm"), 10.0);
     }
     assert_eq!(suspicions("REVERSE"), Vec::<String>::new(), "the vendor confirms the split");
+    for date in ["2026-09-04", TODAY] {
+        near(market("SPLIT200", date, "market_cap"), PRICE * SHARES);
+        near(market("SPLIT200", date, "pe_ratio_ttm"), 10.0);
+    }
+    assert_eq!(suspicions("SPLIT200"), Vec::<String>::new(), "the vendor confirms 1 for 200");
     near(market("SPLIT150", "2026-02-02", "market_cap"), PRICE * SHARES);
     near(market("SPLIT150", TODAY, "market_cap"), PRICE * SHARES);
     assert_eq!(suspicions("SPLIT150"), Vec::<String>::new(), "filings confirm 1 for 150");

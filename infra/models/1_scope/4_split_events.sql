@@ -1,7 +1,7 @@
 -- grain: company x split. What each event of FMP's split list is. FMP lists spin-offs as splits as well: they divide
 -- the older prices, but the share count stays. The same split on two dates within two weeks is one split.
 -- verdict, in this order; the judgement of the user (corrections.toml) comes first:
---   spin_off     says its type, or its numerator or denominator is above 100 and the share counts do not confirm it
+--   spin_off     its type says so, or its numerator or denominator is above 100, and no share count confirms a split
 --   split        a factor within 1.3, which buybacks and issuance hide
 --   confirmed    a filing accepted after the ex-date, a restatement or the vendor's count has the new share count
 --   contradicted a filing accepted after the ex-date still has the old share count (within 20 %)
@@ -131,7 +131,9 @@ judged as (
             when is_spin_off
                 and not coalesce(
                     is_testable and abs(coalesce(log_filed, log_filed_restated) - log_factor) <= ln(1.1::double), false
-                ) then 'spin_off'
+                )
+                and not coalesce(is_testable and abs(log_vendor - log_factor) <= ln(1.1::double), false)
+                then 'spin_off'
             when not is_testable then 'split'
             when abs(log_filed - log_factor) < abs(log_filed) then 'confirmed'
             when abs(log_filed) <= ln(1.2::double) then 'contradicted'

@@ -186,14 +186,14 @@ fn bases(connection: &Connection, models: &Models, columns: &str) -> Result<Vec<
          select row_number() over ()::bigint as period_id, symbol as vintage_id, symbol, fiscal_date, 'TTM' as basis \
          from analytics.fact_financials_ttm",
     )?;
-    if let Some(pairs) = models.models.iter().find(|model| model.builds() == "growth_pairs") {
+    if let Some(pairs) = models.models.iter().find(|model| model.builds() == "period_pairs") {
         execute(connection, &pairs.sql)?;
     }
     let horizons = models.registry.horizons.iter().map(|horizon| {
         let name = &horizon.name;
         format!(
             "select n.symbol, '{name}' as horizon, b.fiscal_date from newest n \
-             join growth_pairs p on p.period_id = n.period_id join period_inputs b on b.period_id = p.{name}_period_id"
+             join period_pairs p on p.period_id = n.period_id join period_inputs b on b.period_id = p.{name}_period_id"
         )
     });
     rows(
