@@ -78,7 +78,8 @@ filed_after as (
 vendors as (
     select symbol, received_on, market_cap::double / nullif(price::double, 0) as shares
     from newest_profiles
-    where not coalesce(is_adr, false) and market_cap > 0 and price > 0 and market_cap::double / nullif(price::double, 0) < 1e18
+    where not coalesce(is_adr, false) and market_cap > 0 and price > 0
+        and market_cap::double / nullif(price::double, 0) < 1e18
 ),
 -- the closes around a split, as received after it, on one basis
 closes as (

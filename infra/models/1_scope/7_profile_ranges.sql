@@ -1,10 +1,10 @@
 -- grain: company x valid_from x known_from. What follows from a company's profile on the days [valid_from, valid_to):
 -- the currency of its price, and whether it is a bank. The first profile also counts for the days before its receipt.
--- A profile was the newest one in [since_at, until_at). As long as no correction of the user concerns the profile, there
--- is one row per profile, known at all times; otherwise a row was known in [known_from, known_to).
+-- A profile was the newest one in [since_at, until_at). As long as no correction of the user concerns the profile,
+-- there is one row per profile, known at all times; otherwise a row was known in [known_from, known_to).
 -- sector_reason: why figures that banks do not have are NULL, whatever the company reports. is_lender: it is a bank for
--- a period in which interest is a large part of revenue. is_financial: it belongs to the financial sector, whose revenue
--- can be negative. metrics/industries.toml lists the industries.
+-- a period in which interest is a large part of revenue. is_financial: it belongs to the financial sector, whose
+-- revenue can be negative. metrics/industries.toml lists the industries.
 create or replace temporary table profile_ranges as
 with recomputed_companies as (select symbol from companies),
 profiles as (

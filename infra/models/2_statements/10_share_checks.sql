@@ -212,8 +212,8 @@ entered as (
 ),
 judged as (
     select
-        c.symbol, e.share_ratio, v.shares as vendor, v.shares_source, v.received_on, s.log_ratio, s.log_ratio_before, v.ipo_date,
-        s.fiscal_date,
+        c.symbol, e.share_ratio, v.shares as vendor, v.shares_source, v.received_on, s.log_ratio, s.log_ratio_before,
+        v.ipo_date, s.fiscal_date,
         case when v.shares is null then d.receipt_ratio else r.receipt_ratio end as receipt_ratio,
         case
             when v.shares is null then d.class_ratio

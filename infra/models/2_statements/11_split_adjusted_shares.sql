@@ -6,8 +6,8 @@
 -- A receipt or a share of another class stands for shares_per_security shares of the statements. Some statements
 -- already count securities; the same comparison decides.
 -- share_reason: the count contradicts its neighbours or the vendor. eps_reason: EPS does. Such values are NULL;
--- `ours` contradicts `theirs`. The user's share ratio is used in the versions in which it is in force, and a count or EPS
--- that the user corrected or confirmed is not disputed.
+-- `ours` contradicts `theirs`. The user's share ratio is used in the versions in which it is in force, and a count or
+-- EPS that the user corrected or confirmed is not disputed.
 create or replace temporary table split_adjusted_shares as
 with share_ratios as (
     select symbol, try_cast(value as double) as share_ratio, known_from, known_to
@@ -17,7 +17,8 @@ with share_ratios as (
 decided as (
     select
         version_id,
-        max(case when item in ('shares_outstanding', 'shares_outstanding_diluted') then 1 else 0 end) as is_count_decided,
+        max(case when item in ('shares_outstanding', 'shares_outstanding_diluted') then 1 else 0 end)
+            as is_count_decided,
         max(case when item in ('eps', 'eps_diluted') then 1 else 0 end) as is_eps_decided
     from corrected_values
     group by version_id

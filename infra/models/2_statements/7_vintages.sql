@@ -1,7 +1,7 @@
 -- grain: company x cutoff. A vintage is the data of a company as known just before a cutoff. The following models
 -- compute each vintage as if no later data existed. The current vintage has no cutoff. The cutoff of a past vintage
--- is the time at which a statement replaced an older version, or became known after a statement of a newer period, at which
--- another profile changed which figures are meaningful, or at which a correction of the user's began or ended.
+-- is the time at which a statement replaced an older version, or became known after a statement of a newer period, at
+-- which another profile changed which figures are meaningful, or at which a correction of the user began or ended.
 -- The figures of a past vintage can differ from those of the next vintage only for periods from changed_from on.
 create or replace temporary table vintages as
 with recomputed_companies as (select symbol, company_key, with_history from companies),
@@ -31,7 +31,9 @@ moments as (
     union all
     select symbol, known_from, date '1900-01-21' from staging.corrections where kind = 'share_count'
     union all
-    select symbol, known_to, date '1900-01-21' from staging.corrections where kind = 'share_count' and known_to is not null
+    select symbol, known_to, date '1900-01-21'
+    from staging.corrections
+    where kind = 'share_count' and known_to is not null
 ),
 ends as (
     -- start 20 days before the period's end, because the restatement may also have corrected the end

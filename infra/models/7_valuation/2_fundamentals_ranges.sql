@@ -1,7 +1,7 @@
 -- grain: vintage x valid_from. Ranges of days [valid_from, valid_to) on which the same fundamentals were known: the
 -- TTM row, the fiscal year, and the newest statement (for balances and share counts), whether each is stale, and what
--- follows from the profile of these days; also the share count that the user entered. The ranges of a vintage cover all days without overlap. Fundamentals that are not recomputed are read from the published
--- tables.
+-- follows from the profile of these days; also the share count that the user entered. The ranges of a vintage cover all
+-- days without overlap. Fundamentals that are not recomputed are read from the published tables.
 create or replace temporary table fundamentals_ranges as
 with recomputed_companies as (select * from companies),
 published as (
