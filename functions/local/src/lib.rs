@@ -3,7 +3,8 @@
 //! [`host`] drives a run through the handlers that Lambda hosts: fanout, extract, load, analytics.
 //! It replaces the cloud services with a directory for S3 ([`stage`]), an in-memory queue with
 //! delivery counts for SQS ([`queue`]), an in-memory event bus ([`bus`]) and DuckDB for Snowflake.
-//! [`data_dir`] is the folder that holds the stage and the DuckDB file.
+//! [`data_dir`] is the folder that holds the stage and the DuckDB file. Runs change only a
+//! [`working_copy`] of this file.
 //!
 //! [`cli`] parses the command line; it is the only module that reads the environment and the real
 //! clock. [`render`] formats results for people. [`doctor`] checks the setup, and [`setup_sql`]
@@ -20,3 +21,4 @@ pub mod queue;
 pub mod render;
 pub mod setup_sql;
 pub mod stage;
+pub mod working_copy;

@@ -25,6 +25,7 @@ pub use config::{Reach, remove_spill_folders};
 use error::failure;
 pub use error::resource_failure;
 use landing::{damage, rows_of};
+pub use lock::holder;
 pub use memory::MemoryLimit;
 use session::{Change, Session};
 
@@ -168,6 +169,15 @@ impl Warehouse for DuckDb {
     async fn close(&mut self) -> Result<()> {
         self.execute("checkpoint").await.map(|_| ())
     }
+}
+
+/// Moves the write-ahead log of a process that ended without closing the file into the file.
+///
+/// # Errors
+/// As for [`DuckDb::open`].
+pub fn recover_log(path: &Path, memory: MemoryLimit) -> Result<()> {
+    let connection = connect(path, AccessMode::ReadWrite, memory)?;
+    connection.execute_batch("checkpoint").map_err(|e| failure(path, &e))
 }
 
 /// Runs a query whose columns are all text and returns its rows.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// Returns the process that holds a lock on the file, from Linux's list of locks in `/proc/locks`.
 #[cfg(target_os = "linux")]
-pub(crate) fn holder(path: &Path) -> Option<u32> {
+pub fn holder(path: &Path) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
 
     let inode = std::fs::metadata(path).ok()?.ino();
@@ -15,7 +15,7 @@ pub(crate) fn holder(path: &Path) -> Option<u32> {
 
 /// Returns `None`: only Linux has a list of locks.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn holder(_: &Path) -> Option<u32> {
+pub fn holder(_: &Path) -> Option<u32> {
     None
 }
 

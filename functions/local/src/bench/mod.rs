@@ -27,6 +27,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::working_copy::{Patience, WorkingCopy};
 use medians::median;
 use results::Machine;
 pub use results::{Counts, Measured, Phase, Report, RunResult, Stage, StageUse, Throughput};
@@ -214,12 +215,11 @@ impl BenchHome {
 
     /// Marks every company for recomputation by the next run, as after a change of the models.
     async fn make_all_companies_due(&self) -> Result<()> {
-        let mut warehouse = DuckDb::open(
-            &self.path().join("findata.duckdb"),
-            &self.path().join("stage"),
-            MemoryLimit::of_machine(),
-            Models::built_in()?,
-        )?;
+        let memory = MemoryLimit::of_machine();
+        let patience = Patience { limit: Duration::ZERO, tell: &|_| {} };
+        let copy = WorkingCopy::open(&self.path().join("findata.duckdb"), memory, &patience).await?;
+        let mut warehouse =
+            DuckDb::open(copy.path(), &self.path().join("stage"), memory, Models::built_in()?)?;
         warehouse.execute(ALL_COMPANIES_ARE_DUE).await?;
         warehouse.close().await
     }

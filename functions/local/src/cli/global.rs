@@ -68,6 +68,16 @@ pub(crate) struct Global {
     /// of this machine's memory]
     #[arg(long, global = true, env = "FINDATA_MEMORY", value_name = "SIZE", help_heading = "Global")]
     pub memory: Option<String>,
+    /// How long to wait for another process that uses the warehouse, such as 30s, 10m or 1h
+    /// [default: 10m]
+    #[arg(
+        long,
+        global = true,
+        env = "FINDATA_WAIT_LOCK",
+        value_name = "TIME",
+        help_heading = "Global"
+    )]
+    pub wait_lock: Option<String>,
     /// Days after which the objects of a run are deleted, except those that a rebuild of the warehouse needs; 0 keeps
     /// all [default: 90]
     #[arg(long, global = true, env = "FINDATA_KEEP_DAYS", value_name = "N", help_heading = "Global")]
@@ -101,6 +111,7 @@ pub(crate) fn from_environment(matches: &ArgMatches) -> Vec<&'static str> {
         "stage",
         "warehouse",
         "memory",
+        "wait_lock",
         "keep_days",
         "index",
         "today",

@@ -9,8 +9,9 @@ use findata_fmp::{ClientSettings, Fmp, SourceKind, claim_source};
 use findata_models::Models;
 use findata_pipeline::{
     binding::is_bound,
+    command_input::CommandInput,
     ports::{stage::Stage, warehouse::Warehouse},
-    run::{Request, RunId, Status},
+    run::{Request, RunId, Status, Universe},
     summary::Summary,
 };
 use findata_snowflake::Snowflake;
@@ -20,10 +21,16 @@ use super::{
     global::{self, Global, ResolvedConfig},
     note, print, print_json,
     progress::Bars,
-    request::RequestArgs,
+    request::{RequestArgs, new_request},
     signals::NOTHING_LOST,
 };
-use crate::{host::Host, journal::Journals, render, stage::DirectoryStage};
+use crate::{
+    host::Host,
+    journal::Journals,
+    render,
+    stage::DirectoryStage,
+    working_copy::{Patience, Published, WorkingCopy},
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -55,6 +62,9 @@ pub(crate) async fn run(
     print_summary(config.json, &config.warehouse(), &summary)
 }
 
+/// Number of times that a run is loaded if somebody changes the warehouse each time.
+const ATTEMPTS: u32 = 3;
+
 /// Checks that the stage belongs to the same kind of source (FMP or another server) as this run. A
 /// replay fetches nothing, so it needs no check.
 async fn claim(stage: &impl Stage, config: &ResolvedConfig, work: Work) -> Result<(), Failure> {
@@ -64,18 +74,49 @@ async fn claim(stage: &impl Stage, config: &ResolvedConfig, work: Work) -> Resul
     }
 }
 
-/// Opens the DuckDB warehouse. A damaged file is set aside; the run then fills a new one from the
-/// stage.
+/// Creates the working copy. If the write-ahead log of the warehouse is damaged, sets the warehouse aside.
+async fn open_copy(config: &ResolvedConfig, stage: &DirectoryStage) -> Result<WorkingCopy, Failure> {
+    let open = async || WorkingCopy::open(&config.data_dir.warehouse, config.memory, &patience(config)).await;
+    match open().await {
+        Err(Error::Damaged(reason)) if is_bound(stage).await? => {
+            set_aside(config, &reason)?;
+            Ok(open().await?)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+/// Renames a damaged warehouse, so that the run fills a new one from the stage.
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
-async fn open_warehouse(config: &ResolvedConfig, stage: &DirectoryStage) -> Result<DuckDb, Failure> {
+fn set_aside(config: &ResolvedConfig, reason: &str) -> Result<(), Failure> {
+    let kept = config.data_dir.set_warehouse_aside(Utc::now())?;
+    tracing::warn!(reason, kept = %kept.display(), "the warehouse is damaged: rebuilding it from the stage");
+    Ok(())
+}
+
+/// Opens the working copy of the DuckDB warehouse. If it is damaged, it is copied again. A damaged
+/// warehouse is set aside; the run then fills a new one from the stage.
+async fn open_warehouse(
+    config: &ResolvedConfig,
+    stage: &DirectoryStage,
+    copy: &WorkingCopy,
+) -> Result<DuckDb, Failure> {
     let models = Models::built_in()?;
-    let open = || DuckDb::open(&config.data_dir.warehouse, stage.root(), config.memory, models);
-    match open() {
+    let open = || DuckDb::open(copy.path(), stage.root(), config.memory, models);
+    let opened = match open() {
+        Err(Error::Damaged(reason)) => {
+            tracing::warn!(reason, "the working copy of the warehouse is damaged: copying it again");
+            copy.renew(&patience(config)).await?;
+            open()
+        }
+        opened => opened,
+    };
+    match opened {
         // A damaged file is replaced only if it is certainly findata's: the stage is bound to a
         // warehouse, or the file is the beginning of a new DuckDB file.
         Err(Error::Damaged(reason)) if is_bound(stage).await? || config.data_dir.has_warehouse_stump() => {
-            let kept = config.data_dir.set_warehouse_aside(Utc::now())?;
-            tracing::warn!(reason, kept = %kept.display(), "the warehouse is damaged: rebuilding it from the stage");
+            set_aside(config, &reason)?;
+            copy.renew(&patience(config)).await?;
             Ok(open()?)
         }
         Err(Error::Damaged(_)) => Err(Error::Config(format!(
@@ -116,9 +157,7 @@ pub(crate) async fn execute(
         None => {
             let stage = config.data_dir.open_stage()?;
             claim(&stage, config, work).await?;
-            let warehouse = open_warehouse(config, &stage).await?;
-            let journals = Journals::beside(stage.root());
-            execute_on(config, request, fmp, work, signals, stage, Some(journals), warehouse).await
+            execute_on_duckdb(config, request, fmp, work, signals, stage).await
         }
         Some(cloud) => {
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
@@ -127,6 +166,59 @@ pub(crate) async fn execute(
             execute_on(config, request, fmp, work, signals, stage, None, warehouse).await
         }
     }
+}
+
+/// Executes a request on a working copy of the DuckDB warehouse, and publishes the result. If
+/// somebody changes the warehouse meanwhile, loads the run into a copy of the changed warehouse.
+async fn execute_on_duckdb(
+    config: &ResolvedConfig,
+    request: &Request,
+    fmp: &ClientSettings,
+    work: Work,
+    signals: &Signals,
+    stage: DirectoryStage,
+) -> Result<Summary, Failure> {
+    let patience = patience(config);
+    let mut summary = None;
+    for attempt in 0..ATTEMPTS {
+        let copy = open_copy(config, &stage).await?;
+        let warehouse = open_warehouse(config, &stage, &copy).await?;
+        let journals = Some(Journals::beside(stage.root()));
+        let stage = stage.clone();
+        let done = if attempt == 0 {
+            execute_on(config, request, fmp, work, signals, stage, journals, warehouse).await?
+        } else {
+            let again = new_request(Universe::Symbols(Vec::new()), CommandInput::default(), config);
+            execute_on(config, &again, fmp, Work::Replay, signals, stage, journals, warehouse).await?
+        };
+        let summary = summary.get_or_insert(done);
+        match copy.publish(changes_data(summary), &patience).await? {
+            Published::Unchanged | Published::Replaced => return Ok(summary.clone()),
+            Published::Kept(reason) => {
+                note(&format!("findata: {reason}"));
+                return Ok(summary.clone());
+            }
+            Published::Outdated => {}
+        }
+    }
+    Err(Error::Resource(format!(
+        "{} was changed {ATTEMPTS} times during the run: the result is on the stage; publish it with `findata replay` when \
+         no other program changes the file",
+        config.data_dir.warehouse.display()
+    ))
+    .into())
+}
+
+/// Whether a run changed more than the log of runs.
+fn changes_data(summary: &Summary) -> bool {
+    summary.tasks.planned > 0
+        || summary.rows.values().any(|rows| rows.loaded + rows.quarantined > 0)
+        || summary.analytics.values().any(|table| table.written + table.removed > 0)
+}
+
+/// How long to wait for other processes, with a message on stderr when a wait begins.
+fn patience(config: &ResolvedConfig) -> Patience<'static> {
+    Patience { limit: config.wait_lock, tell: &note }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]

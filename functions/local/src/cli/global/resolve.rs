@@ -1,6 +1,6 @@
 //! Validates the global options.
 
-use std::{num::NonZeroU32, path::PathBuf};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use chrono::TimeDelta;
 use findata_aws::s3_stage::Location;
@@ -20,6 +20,24 @@ use crate::{
 
 /// Days for which the objects of old runs are kept by default.
 const DEFAULT_KEEP_DAYS: u16 = 90;
+
+/// How long to wait for another process by default.
+const DEFAULT_WAIT_LOCK: Duration = Duration::from_secs(600);
+
+/// Parses a time such as `30s`, `10m`, `1h` or `0`.
+fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let number: u32 = number.parse().ok()?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "" if number == 0 => 1,
+        _ => return None,
+    };
+    Some(Duration::from_secs(seconds) * number)
+}
 
 impl Global {
     /// Validates all options and reports every invalid value at once: as a configuration error if
@@ -75,6 +93,14 @@ impl Global {
             Some(Err(_)) => {
                 errors.push(("keep_days", "use a whole number of days, up to 65535".into()));
                 DEFAULT_KEEP_DAYS
+            }
+        };
+        let wait_lock = match self.wait_lock.as_deref().filter(|text| !text.is_empty()).map(duration) {
+            None => DEFAULT_WAIT_LOCK,
+            Some(Some(time)) => time,
+            Some(None) => {
+                errors.push(("wait_lock", "use a whole number with s, m or h, such as 30s".into()));
+                DEFAULT_WAIT_LOCK
             }
         };
         let index = match self.index.as_deref() {
@@ -152,6 +178,7 @@ impl Global {
             fmp_url,
             fmp_plan,
             memory,
+            wait_lock,
             keep: (keep_days > 0).then(|| TimeDelta::days(keep_days.into())),
             fmp_bytes,
             fmp_burst,

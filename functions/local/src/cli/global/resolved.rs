@@ -1,6 +1,6 @@
 //! The resolved configuration, and what commands open with it.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use ::duckdb::Connection;
 use chrono::{NaiveDate, TimeDelta};
@@ -13,7 +13,7 @@ use findata_pipeline::{command_input::Defaults, ttl_overrides::TtlOverrides};
 use findata_snowflake::Settings;
 use secrecy::SecretString;
 
-use crate::{cli::Failure, data_dir::DataDir};
+use crate::{cli::Failure, data_dir::DataDir, working_copy};
 
 /// The global options, validated and with defaults applied.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub(crate) struct ResolvedConfig {
     pub keep: Option<TimeDelta>,
     /// Memory limit of DuckDB.
     pub memory: MemoryLimit,
+    /// Maximum time to wait for another process that uses the DuckDB file.
+    pub wait_lock: Duration,
     /// Maximum bytes received in 30 days, if set by the user; otherwise the FMP plan's limit
     /// applies.
     pub fmp_bytes: Option<u64>,
@@ -58,6 +60,9 @@ impl ResolvedConfig {
     /// Opens the DuckDB warehouse for reading. With `--as-of`, the tables show what was known on
     /// that day.
     pub(crate) fn open_read_only(&self, reach: Reach) -> Result<Connection, Failure> {
+        if self.cloud.is_none() {
+            working_copy::publish_pending(&self.data_dir.warehouse)?;
+        }
         match (&self.cloud, self.as_of) {
             (Some(_), _) => Err(Failure::Usage(
                 "this command reads DuckDB only: query Snowflake with its own clients; the tables have the same names"
