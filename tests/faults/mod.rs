@@ -11,6 +11,7 @@ mod kept_work;
 mod large_plans;
 mod memory;
 mod permanent;
+mod readers;
 mod redelivery;
 mod retries;
 mod transient;

@@ -161,6 +161,7 @@ pub fn with_warehouse<S, V, W, C>(host: Host<S, V, C>, make: impl FnOnce(V) -> W
         started_at: host.started_at,
         prune_before: host.prune_before,
         stop: host.stop,
+        continued_earlier_runs: false,
     }
 }
 
@@ -211,5 +212,6 @@ fn host_with<C: Clock + 'static>(
         started_at: DateTime::default(),
         prune_before: None,
         stop: Default::default(),
+        continued_earlier_runs: false,
     })
 }

@@ -57,6 +57,8 @@ pub struct Host<S, W, C> {
     pub prune_before: Option<DateTime<Utc>>,
     /// Cancelled when the user asks to stop fetching.
     pub stop: CancellationToken,
+    /// Set when data of earlier runs was loaded first; the summary does not count it.
+    pub continued_earlier_runs: bool,
 }
 
 impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C> {

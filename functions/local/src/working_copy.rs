@@ -19,7 +19,7 @@ use std::{
 };
 
 use findata_domain::{Error, Result};
-use findata_duckdb::{MemoryLimit, holder, recover_log};
+use findata_duckdb::{MemoryLimit, holder, recover_log, refuse_folder};
 use serde::{Deserialize, Serialize};
 
 use files::{Identity, Paths, cannot, remove};
@@ -79,6 +79,7 @@ impl WorkingCopy {
     /// `Resource` if another process does not release the file in time, or the disk is full; `Config`
     /// if the folder cannot be written.
     pub async fn open(published: &Path, memory: MemoryLimit, patience: &Patience<'_>) -> Result<Self> {
+        refuse_folder(published)?;
         let paths = Paths::of(published);
         let lock = RunLock::wait(&paths, patience).await?;
         let mut copy = WorkingCopy { paths, memory, has_unpublished: false, _lock: lock };

@@ -32,11 +32,20 @@ impl Reach {
     }
 }
 
-pub(crate) fn connect(path: &Path, mode: AccessMode, memory: MemoryLimit) -> Result<Connection> {
+/// Refuses a folder where a DuckDB file is expected.
+///
+/// # Errors
+/// `Config` if the path is a folder.
+pub fn refuse_folder(path: &Path) -> Result<()> {
     if path.is_dir() {
         let fix = "move it away, or choose another data directory with --home";
         return Err(Error::Config(format!("{} is a folder, not a DuckDB file; {fix}", path.display())));
     }
+    Ok(())
+}
+
+pub(crate) fn connect(path: &Path, mode: AccessMode, memory: MemoryLimit) -> Result<Connection> {
+    refuse_folder(path)?;
     let config = match mode {
         AccessMode::ReadOnly => read_config(memory),
         _ => base_config(memory),

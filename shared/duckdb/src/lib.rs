@@ -21,7 +21,7 @@ use findata_models::Models;
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, usage::Usage};
 
 use config::connect;
-pub use config::{Reach, remove_spill_folders};
+pub use config::{Reach, refuse_folder, remove_spill_folders};
 use error::failure;
 pub use error::resource_failure;
 use landing::{damage, rows_of};

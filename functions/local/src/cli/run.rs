@@ -163,7 +163,9 @@ pub(crate) async fn execute(
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
             let stage = cloud.open_stage().await?;
             claim(&stage, config, work).await?;
-            execute_on(config, request, fmp, work, signals, stage, None, warehouse).await
+            execute_on(config, request, fmp, work, signals, stage, None, warehouse)
+                .await
+                .map(|done| done.0)
         }
     }
 }
@@ -185,14 +187,15 @@ async fn execute_on_duckdb(
         let warehouse = open_warehouse(config, &stage, &copy).await?;
         let journals = Some(Journals::beside(stage.root()));
         let stage = stage.clone();
-        let done = if attempt == 0 {
+        let (done, continued_earlier_runs) = if attempt == 0 {
             execute_on(config, request, fmp, work, signals, stage, journals, warehouse).await?
         } else {
             let again = new_request(Universe::Symbols(Vec::new()), CommandInput::default(), config);
             execute_on(config, &again, fmp, Work::Replay, signals, stage, journals, warehouse).await?
         };
+        let changed = continued_earlier_runs || changes_data(&done);
         let summary = summary.get_or_insert(done);
-        match copy.publish(changes_data(summary), &patience).await? {
+        match copy.publish(changed, &patience).await? {
             Published::Unchanged | Published::Replaced => return Ok(summary.clone()),
             Published::Kept(reason) => {
                 note(&format!("findata: {reason}"));
@@ -221,6 +224,7 @@ fn patience(config: &ResolvedConfig) -> Patience<'static> {
     Patience { limit: config.wait_lock, tell: &note }
 }
 
+/// Executes a request. Also returns whether data of earlier runs was loaded first.
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
 #[expect(clippy::too_many_arguments, reason = "everything that a run may touch")]
 async fn execute_on(
@@ -232,7 +236,7 @@ async fn execute_on(
     stage: impl Stage + Clone + 'static,
     journals: Option<Journals>,
     warehouse: impl Warehouse,
-) -> Result<Summary, Failure> {
+) -> Result<(Summary, bool), Failure> {
     let started_at = Utc::now();
     let client = Arc::new(Fmp::new(fmp)?.sharing(stage.clone()));
     let source = SourceKind::of(&config.fmp_url);
@@ -251,6 +255,7 @@ async fn execute_on(
         // deletes.
         prune_before: config.keep.filter(|_| config.cloud.is_none()).map(|keep| started_at - keep),
         stop: signals.stop(),
+        continued_earlier_runs: false,
     };
     let bars = Bars::new(Arc::clone(&client), signals.clone());
     let summary = match work {
@@ -268,7 +273,7 @@ async fn execute_on(
             let calls = render::counted(client.stats().calls(), "call");
             Err(Failure::Signal(signal, format!("after {calls} to FMP: {NOTHING_LOST}")))
         }
-        (summary, _) => Ok(summary?),
+        (summary, _) => Ok((summary?, host.continued_earlier_runs)),
     }
 }
 

@@ -47,6 +47,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     pub(super) async fn refill(&mut self, loaded: BTreeSet<RunId>) -> Result<()> {
         let missing = refill::missing_runs(loaded, &mut self.warehouse).await?;
         if !missing.is_empty() {
+            self.continued_earlier_runs = true;
             tracing::warn!(
                 runs = missing.len(),
                 "the warehouse is older than the stage: loading the later runs"
@@ -80,6 +81,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             journals.retain(&open);
         }
         for run in open {
+            self.continued_earlier_runs = true;
             tracing::info!(%run, "finishing an interrupted run");
             let mut finished = self.finish(&run, keys, bus).await;
             if let Err(Error::Damaged(reason)) = &finished {

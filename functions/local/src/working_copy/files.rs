@@ -116,3 +116,27 @@ pub(super) fn cannot(what: &str, path: &Path, error: &io::Error) -> Error {
         path.display()
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_full_disk_is_reported_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = folder.path().join("from.duckdb");
+        fs::write(&from, "content").unwrap();
+        // A device on which every write fails as on a full disk.
+        let error = copy(&from, Path::new("/dev/full")).unwrap_err();
+        assert!(matches!(&error, Error::Resource(text) if text.contains("free some space")), "{error}");
+    }
+
+    #[test]
+    fn every_file_is_beside_the_published_one() {
+        let paths = Paths::of(Path::new("/data/my.duckdb"));
+        assert_eq!(paths.working, Path::new("/data/my.working.duckdb"));
+        assert_eq!(paths.working_log, Path::new("/data/my.working.duckdb.wal"));
+        assert_eq!(paths.next, Path::new("/data/my.next.duckdb"));
+        assert_eq!(Paths::of(Path::new("prices.db")).next, Path::new("prices.db.next.duckdb"));
+    }
+}
