@@ -162,7 +162,7 @@ fn every_global_option_can_be_set_by_a_variable() {
 }
 
 #[test]
-fn an_unknown_symbol_fails_alone_and_does_not_stop_others() {
+fn an_unknown_symbol_is_a_warning_unless_no_symbol_is_known() {
     let server = Simulator::with_symbols(12);
     let (only_unknown, with_known) = (Home::new(), Home::new());
     let output = run(&only_unknown, &server.url(), "NOSUCH").run();
@@ -173,7 +173,7 @@ fn an_unknown_symbol_fails_alone_and_does_not_stop_others() {
         assert_eq!(only_unknown.count(&format!("select count(*) from analytics.{table}")), 0, "{table}");
     }
     let output = run(&with_known, &server.url(), "NOSUCH,AAPL,NONE.L").run();
-    assert_eq!(outcome(&output), (Some(3), "partial".into()), "{output:#?}");
+    assert_eq!(outcome(&output), (Some(0), "complete".into()), "{output:#?}");
     let failed: Vec<_> = output.json()["failures"]
         .as_array()
         .unwrap()
@@ -186,11 +186,16 @@ fn an_unknown_symbol_fails_alone_and_does_not_stop_others() {
     // A second run on the same day does not ask FMP about the unknown symbol again.
     let calls = server.calls();
     let again = run(&with_known, &server.url(), "NOSUCH,AAPL,NONE.L").run();
-    assert_eq!((outcome(&again), server.calls() - calls), ((Some(3), "partial".into()), 0), "{again:#?}");
+    assert_eq!((outcome(&again), server.calls() - calls), ((Some(0), "complete".into()), 0), "{again:#?}");
     assert!(
         again.json()["failures"][1]["reason"].as_str().unwrap().contains("unknown symbol"),
         "{again:#?}"
     );
+    assert_eq!(again.json()["failures"][1]["no_such_symbol"], true);
+    let strict = run(&with_known, &server.url(), "NOSUCH,AAPL,NONE.L").arg("--strict").run();
+    assert_eq!(outcome(&strict), (Some(3), "complete".into()), "{strict:#?}");
+    let all_known = run(&with_known, &server.url(), "AAPL").arg("--strict").run();
+    assert_eq!(all_known.code, Some(0), "{all_known:#?}");
 }
 
 #[test]

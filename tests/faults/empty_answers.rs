@@ -161,3 +161,24 @@ fn a_row_without_attributes_from_an_earlier_build_is_replaced() {
         ["Apple|true|NULL"]
     );
 }
+
+#[test]
+fn a_company_that_left_the_market_is_a_warning_after_two_runs() {
+    let home = expected();
+    let run_on = |server: &Simulator, day: u64| {
+        let day = today() + chrono::Days::new(day);
+        Job::new(server.url(), &SYMBOLS).on(day).with(|o| o.full = true).run_ok(&home)
+    };
+    // FMP has removed the company.
+    let server = empty("KO");
+    for (day, status) in [(3, Status::Partial), (4, Status::Partial), (5, Status::Complete)] {
+        let summary = run_on(&server, day);
+        assert_eq!(summary.status, status, "day {day}: {:?}", summary.failures);
+        assert!(summary.failures.iter().all(|failure| failure.symbol == "KO"), "{:?}", summary.failures);
+        let is_warning = summary.failures.iter().all(|failure| failure.no_such_symbol);
+        assert_eq!(is_warning, status == Status::Complete, "day {day}: {:?}", summary.failures);
+    }
+    // FMP answers nothing at all: an outage, however long.
+    let outage = run_on(&Simulator::with_faults(12, &["empty=AAPL", "empty=MSFT", "empty=KO"]), 6);
+    assert_eq!(outage.status, Status::Failed, "{outage:#?}");
+}

@@ -8,6 +8,7 @@
 
 mod compute;
 pub mod event;
+mod highlights;
 mod model_version;
 mod publish;
 mod quality;
@@ -15,11 +16,10 @@ mod scope;
 mod summary;
 mod versions;
 
-use std::{collections::BTreeMap, iter, time::Instant};
+use std::{collections::BTreeMap, time::Instant};
 
 use chrono::{DateTime, Utc};
 pub use compute::refuse_earlier_day;
-use findata_domain::sql::literal;
 use findata_domain::{
     Error, Result,
     clock::{Clock, DayClock},
@@ -35,7 +35,7 @@ use findata_pipeline::{
         warehouse::Warehouse,
     },
     run::{RunId, Status},
-    summary::{Highlight, Summary},
+    summary::Summary,
     write_fence::WriteFence,
 };
 pub use summary::HostMetrics;
@@ -144,65 +144,21 @@ async fn close(
         BTreeMap::new()
     };
     warehouse.begin_step(run, FUNCTION, "summary");
-    let highlights = if compute_figures {
-        highlights(plan, models, warehouse).await?
+    let (highlights, unavailable) = if compute_figures {
+        highlights::read(plan, models, warehouse).await?
     } else {
-        Vec::new()
+        (Vec::new(), Vec::new())
     };
-    let mut quality = quality::read(warehouse).await?;
+    let mut quality = quality::read(&plan.symbols, warehouse).await?;
     let corrections = plan.corrections.as_ref().filter(|_| compute_figures).map_or(&[][..], |c| &c.entries);
     let without_effect = quality::count_corrections(corrections, &mut quality, warehouse).await?;
     let mut summary =
         summary::summarise(plan, entries, loaded, tables, highlights, metrics, started.elapsed());
     summary.quality = quality;
+    summary.unavailable = unavailable;
     summary.notes.extend(without_effect);
     fence.write(warehouse, &summary::record_run(&summary, clock.now())).await?;
     Ok(summary)
-}
-
-/// Returns the newest figures of the first six companies of the universe: the close and the
-/// headline metrics.
-async fn highlights(
-    plan: &PlanOutline,
-    models: &Models,
-    warehouse: &mut impl Warehouse,
-) -> Result<Vec<Highlight>> {
-    const COMPANIES: usize = 6;
-    let symbols: Vec<_> = plan.symbols.iter().take(COMPANIES).map(|s| literal(s.as_str())).collect();
-    if symbols.is_empty() {
-        return Ok(Vec::new());
-    }
-    let headlines: Vec<_> = models.registry.headlines().collect();
-    let names: Vec<&str> = iter::once("close_price").chain(headlines.iter().map(|h| h.name)).collect();
-    let columns = headlines.iter().map(|h| {
-        let table = if h.of_session { "m" } else { "r" };
-        format!(", {table}.{}::varchar", h.name)
-    });
-    let query = format!(
-        "with metrics as (select * from analytics.fact_market_metrics where symbol in ({list}) \
-             qualify row_number() over (partition by symbol order by metric_date desc nulls last) = 1), \
-         ratios as (select * from analytics.fact_financial_ratios where symbol in ({list}) and basis = 'TTM' \
-             qualify row_number() over (partition by symbol order by fiscal_date desc nulls last) = 1) \
-         select m.symbol, m.close_price::varchar{columns} from metrics m left join ratios r on r.symbol = m.symbol",
-        list = symbols.join(", "),
-        columns = columns.collect::<String>(),
-    );
-    let rows = warehouse.query(&query).await?;
-    let mut found: Vec<Highlight> = rows
-        .into_iter()
-        .filter_map(|row| {
-            let (symbol, cells) = row.split_first()?;
-            let figure = |(name, cell): (&&str, &Option<String>)| {
-                Some((name.to_string(), cell.as_ref()?.parse().ok()?))
-            };
-            Some(Highlight {
-                symbol: symbol.clone()?,
-                figures: names.iter().zip(cells).filter_map(figure).collect(),
-            })
-        })
-        .collect();
-    found.sort_by_key(|h| plan.symbols.iter().position(|s| s.as_str() == h.symbol));
-    Ok(found)
 }
 
 /// The event that announces the end of a run.

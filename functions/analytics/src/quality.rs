@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use findata_domain::Result;
+use findata_domain::{Result, Symbol, sql::literal};
 use findata_pipeline::{
     corrections::Correction,
     ports::warehouse::Warehouse,
@@ -14,14 +14,20 @@ const COUNTS: &str = "select count(case when check_name = 'score' then 1 end)::v
      count(case when status = 'flag' then 1 end)::varchar, \
      count(distinct case when status = 'flag' then symbol end)::varchar, \
      count(case when status = 'flag' and reason = check_name then 1 end)::varchar, \
-     count(distinct case when status = 'flag' and reason = check_name then symbol end)::varchar from ops.quality";
+     count(distinct case when status = 'flag' and reason = check_name then symbol end)::varchar from ops.quality where ";
 
-const LOWEST: &str = "select symbol, ours::varchar from ops.quality where check_name = 'score' and ours < 1 \
-     order by ours, symbol limit 5";
+const LOWEST: &str =
+    "select symbol, ours::varchar from ops.quality where check_name = 'score' and ours < 1 and ";
 
-/// Reads the results of the checks.
-pub(crate) async fn read(warehouse: &mut impl Warehouse) -> Result<Quality> {
-    let counts = warehouse.query(COUNTS).await?;
+/// Reads the results of the checks of these companies, or of all companies if `symbols` is empty, as for
+/// a run that only loads and computes.
+pub(crate) async fn read(symbols: &[Symbol], warehouse: &mut impl Warehouse) -> Result<Quality> {
+    let list: Vec<String> = symbols.iter().map(|symbol| literal(symbol.as_str())).collect();
+    let of_run = match list.is_empty() {
+        true => "true".to_owned(),
+        false => format!("symbol in ({})", list.join(", ")),
+    };
+    let counts = warehouse.query(&format!("{COUNTS}{of_run}")).await?;
     let count = |column: usize| -> u64 {
         counts
             .first()
@@ -32,7 +38,12 @@ pub(crate) async fn read(warehouse: &mut impl Warehouse) -> Result<Quality> {
         [Some(symbol), Some(score)] => Some(Score { symbol: symbol.clone(), score: score.parse().ok()? }),
         _ => None,
     };
-    let lowest = warehouse.query(LOWEST).await?.into_iter().filter_map(score).collect();
+    let lowest = warehouse
+        .query(&format!("{LOWEST}{of_run} order by ours, symbol limit 5"))
+        .await?
+        .into_iter()
+        .filter_map(score)
+        .collect();
     Ok(Quality {
         companies: count(0),
         flagged: count(1),

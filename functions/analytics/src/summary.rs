@@ -78,6 +78,7 @@ pub(crate) fn summarise(
     let mut not_in_plan: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
     let mut not_offered: BTreeMap<&str, (BTreeSet<&str>, &str)> = BTreeMap::new();
     let mut budget_ended = false;
+    let left = companies_that_left(entries);
     for record in entries.iter().flat_map(|entry| &entry.tasks) {
         calls += u64::from(record.calls);
         bytes += record.bytes;
@@ -102,6 +103,7 @@ pub(crate) fn summarise(
                     symbol: record.task.symbol.as_ref().map(ToString::to_string).unwrap_or_default(),
                     dataset: record.task.dataset.name.into(),
                     reason: failure.failure_reason().unwrap_or_default().to_owned(),
+                    no_such_symbol: *failure == Outcome::UnknownSymbol || left.contains(&record.task.symbol),
                 });
             }
         }
@@ -137,6 +139,7 @@ pub(crate) fn summarise(
         warehouse: loaded.warehouse,
         cost,
         highlights,
+        unavailable: Vec::new(),
         quality: Quality::default(),
     }
 }
@@ -164,12 +167,41 @@ fn symbols_without_data(plan: &PlanOutline, entries: &[BatchEntry]) -> Vec<Failu
         symbol: symbol.into(),
         dataset: catalog::PRICES.name.into(),
         reason: "FMP has no prices of this symbol; check the spelling (BRK-B, not BRK.B)".into(),
+        no_such_symbol: true,
     };
     by_symbol
         .into_iter()
         .filter(|(_, records)| has_no_data(records))
         .map(|(symbol, _)| failure(symbol))
         .collect()
+}
+
+/// The companies that have probably left the market: FMP had data of them, but every answer of this
+/// run and of the runs before is empty. An outage looks the same, so a company counts only if FMP has
+/// data of other companies, or if it is the only company of the run.
+fn companies_that_left(entries: &[BatchEntry]) -> BTreeSet<&Option<Symbol>> {
+    /// Number of earlier runs with empty answers.
+    const RUNS: u8 = 2;
+    let records = || {
+        entries
+            .iter()
+            .flat_map(|entry| &entry.tasks)
+            .filter(|record| record.task.symbol.is_some())
+    };
+    let with_rows: BTreeSet<_> = records()
+        .filter(|record| matches!(record.outcome, Outcome::Rows { .. }))
+        .map(|record| &record.task.symbol)
+        .collect();
+    let empty = |record: &&TaskRecord| matches!(record.outcome, Outcome::UnexpectedlyEmpty { .. });
+    let often = |record: &&TaskRecord| record.task.prior.unconfirmed >= RUNS;
+    let mut left: BTreeSet<_> =
+        records().filter(empty).filter(often).map(|record| &record.task.symbol).collect();
+    left.retain(|symbol| !with_rows.contains(symbol));
+    let asked: BTreeSet<_> = records().map(|record| &record.task.symbol).collect();
+    if with_rows.is_empty() && asked.len() > 1 {
+        left.clear();
+    }
+    left
 }
 
 /// The status of a run. It is `Failed` if every symbol has a failure and none received a row. Empty
@@ -181,12 +213,16 @@ fn status(plan: &PlanOutline, entries: &[BatchEntry], budget_ended: bool, failur
         in_universe && matches!(record.outcome, Outcome::Rows { .. })
     };
     let records = || entries.iter().flat_map(|entry| &entry.tasks);
+    // Whether FMP has a requested symbol.
+    let exists = plan.symbols.iter().any(|symbol| !failed.contains(symbol.as_str()));
     if budget_ended {
         Status::Budget
     } else if records().next().is_some() && records().all(|r| matches!(r.outcome, Outcome::NotInPlan { .. }))
     {
         Status::Failed
     } else if failures.is_empty() {
+        Status::Complete
+    } else if failures.iter().all(|failure| failure.no_such_symbol) && exists {
         Status::Complete
     } else if plan.symbols.iter().all(|s| failed.contains(s.as_str())) && !records().any(has_rows) {
         Status::Failed

@@ -59,6 +59,10 @@ pub struct Failure {
     pub dataset: String,
     /// The reason, in one line.
     pub reason: String,
+    /// Whether FMP has no data of the symbol: the symbol is unknown, or the company has left the
+    /// market. Such a failure is a warning and does not make a run partial.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_such_symbol: bool,
 }
 
 /// How long calls to FMP waited, and the limits that apply to calls. All fields are zero for a run
@@ -204,7 +208,10 @@ pub struct Summary {
     pub cost: Cost,
     /// Newest figures of a few companies.
     pub highlights: Vec<Highlight>,
-    /// Results of the quality checks.
+    /// Why metrics are NULL for all companies of `highlights`, and which option helps.
+    #[serde(default)]
+    pub unavailable: Vec<String>,
+    /// Results of the quality checks of the run's companies.
     #[serde(default)]
     pub quality: Quality,
 }
@@ -252,6 +259,7 @@ impl Summary {
             warehouse: Usage::default(),
             cost: Cost::default(),
             highlights: Vec::new(),
+            unavailable: Vec::new(),
             quality: Quality::default(),
         }
     }

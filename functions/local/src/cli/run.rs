@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// Load the data, but compute no figures
     #[arg(long)]
     skip_analytics: bool,
+    /// Exit with 3 if FMP has no data of a symbol, because it is unknown or has left the market
+    #[arg(long)]
+    strict: bool,
     /// Mark this as a daily run: other runs that use the same API key get their calls first
     #[arg(long)]
     daily: bool,
@@ -59,7 +62,13 @@ pub(crate) async fn run(
     }
     let fmp = config.fmp(global::key()?);
     let summary = execute(&config, &request, &fmp, Work::Run, signals).await?;
-    print_summary(config.json, &config.warehouse(), &summary)
+    let code = print_summary(config.json, &config.warehouse(), &summary)?;
+    let has_missing = summary.failures.iter().any(|failure| failure.no_such_symbol);
+    Ok(if args.strict && code == 0 && has_missing {
+        Status::Partial.exit_code()
+    } else {
+        code
+    })
 }
 
 /// Number of times that a run is loaded if somebody changes the warehouse each time.

@@ -1,11 +1,14 @@
 //! Formats the summary of a run.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use findata_models::metrics::Registry;
 use findata_pipeline::{
     run::Status,
-    summary::{BudgetUse, Highlight, Quality, Summary},
+    summary::{BudgetUse, Failure, Highlight, Quality, Summary},
 };
 
 use super::{bytes, count, counted, escape::one_line};
@@ -58,6 +61,9 @@ pub fn summary(run: &Summary, warehouse: &str, registry: &Registry) -> String {
     datasets(&mut out, run);
     tables(&mut out, run);
     highlights(&mut out, &run.highlights, registry);
+    for text in &run.unavailable {
+        let _ = writeln!(out, "  NULL      {}", one_line(text));
+    }
     quality(&mut out, &run.quality);
     for note in &run.notes {
         let _ = writeln!(out, "  note      {}", one_line(note));
@@ -205,17 +211,31 @@ fn billions(amount: f64) -> String {
     }
 }
 
-/// Writes the failures grouped by reason, so that a reason that affects every task takes one line.
+/// Writes the symbols that FMP does not have, and the other failures.
 fn failures(out: &mut String, run: &Summary) {
-    if run.failures.is_empty() {
-        return;
+    let (missing, failed): (Vec<_>, Vec<_>) = run.failures.iter().partition(|failure| failure.no_such_symbol);
+    if !missing.is_empty() {
+        let symbols: BTreeSet<&str> = missing.iter().map(|failure| failure.symbol.as_str()).collect();
+        let _ = writeln!(out, "\n  {} without data", counted(symbols.len() as u64, "symbol"));
+        by_reason(out, &missing, |failure| failure.symbol.clone());
     }
+    if !failed.is_empty() {
+        let _ = writeln!(out, "\n  {} failed", counted(failed.len() as u64, "task"));
+        by_reason(out, &failed, |failure| format!("{} {}", failure.symbol, failure.dataset));
+    }
+}
+
+/// Writes failures grouped by reason, so that a reason that affects every task takes one line.
+fn by_reason(out: &mut String, failures: &[&Failure], name: impl Fn(&Failure) -> String) {
     let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for failure in &run.failures {
-        let task = format!("{} {}", failure.symbol, failure.dataset);
-        by_reason.entry(&failure.reason).or_default().push(task.trim().to_owned());
+    for failure in failures {
+        let names = by_reason.entry(&failure.reason).or_default();
+        let name = name(failure).trim().to_owned();
+        // A company that has left the market has several failures.
+        if names.last() != Some(&name) {
+            names.push(name);
+        }
     }
-    let _ = writeln!(out, "\n  {} failed", counted(run.failures.len() as u64, "task"));
     for (reason, tasks) in by_reason.iter().take(MAX_REASONS) {
         let more = if tasks.len() > MAX_TASKS {
             format!(" and {} more", count((tasks.len() - MAX_TASKS) as u64))
