@@ -25,6 +25,7 @@ mod signals;
 mod snowflake_env;
 mod sql;
 mod symbol_file;
+mod terminal;
 
 use std::{
     io::{ErrorKind, Write},

@@ -7,7 +7,7 @@ pub mod escape;
 mod explanation;
 mod plan;
 mod summary;
-mod table;
+pub mod table;
 
 use indicatif::HumanCount;
 
@@ -16,7 +16,6 @@ pub use dictionary::dictionary;
 pub use explanation::explanation;
 pub use plan::plan;
 pub use summary::summary;
-pub use table::Table;
 
 /// Formats a count with commas between groups of three digits.
 pub(crate) fn count(n: u64) -> String {
