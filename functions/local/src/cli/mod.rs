@@ -21,6 +21,7 @@ mod request;
 mod retry;
 mod run;
 mod setup_sql;
+mod show;
 mod signals;
 mod snowflake_env;
 mod sql;
@@ -79,6 +80,8 @@ enum Command {
     Sql(sql::Args),
     /// Trace a figure to its formula, inputs, rows and files, or explain why it is NULL
     Explain(explain::Args),
+    /// Show the newest figures of a company on one screen
+    Show(show::Args),
     /// Write a report as one HTML file: the runs, all companies and their figures, or a few companies
     /// in detail
     Report(report::Args),
@@ -99,7 +102,7 @@ enum Command {
 impl Command {
     /// Whether the command reads figures and therefore accepts `--as-of`.
     fn reads_figures(&self) -> bool {
-        matches!(self, Command::Sql(_) | Command::Explain(_))
+        matches!(self, Command::Sql(_) | Command::Explain(_) | Command::Show(_))
     }
 }
 
@@ -151,7 +154,7 @@ impl Failure {
 pub fn main() -> ExitCode {
     let matches = match Cli::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return show(&error),
+        Err(error) => return show_clap(&error),
     };
     let result = Cli::from_arg_matches(&matches)
         .map_err(|e| Failure::Usage(e.to_string()))
@@ -175,7 +178,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
     let signals = Signals::listen().map_err(|e| Error::Stop(format!("cannot handle signals: {e}")))?;
     if cli.global.as_of.is_some() && !from_environment.contains(&"as_of") && !cli.command.reads_figures() {
         return Err(Failure::Usage(
-            "--as-of works only with the commands that read figures: sql and explain".into(),
+            "--as-of works only with the commands that read figures: sql, explain and show".into(),
         ));
     }
     match cli.command {
@@ -188,6 +191,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Invoke(args) => invoke::invoke(&cli.global, &args, &signals).await,
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
+        Command::Show(args) => show::show(&cli.global, from_environment, &args),
         Command::Report(args) => report::report(&cli.global, from_environment, &args).await,
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
         Command::Models(args) => models::models(&cli.global, &args),
@@ -200,7 +204,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
 
 /// Prints clap's help, version or error, and returns the exit code. An error repeats arguments of the
 /// user, so it is escaped and loses its colours.
-fn show(error: &clap::Error) -> ExitCode {
+fn show_clap(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
         note(error.to_string().trim_end());
         return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));

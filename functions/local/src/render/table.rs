@@ -62,7 +62,7 @@ impl Table {
         let (shown, all) = (layout.widths.len(), self.columns.len());
         if shown < all {
             let note = format!("{shown} of {all} columns fit: select fewer, or use --format csv");
-            out.push_str(&textwrap::fill(&note, self.width));
+            out.push_str(&fill(&note, self.width));
             out.push('\n');
         }
         out
@@ -126,6 +126,11 @@ fn line(out: &mut String, cells: &[Cow<'_, str>], columns: &[Column], layout: &L
         out.push(' ');
     }
     out.push_str("|\n");
+}
+
+/// Wraps a text at spaces.
+pub fn fill(text: &str, width: usize) -> String {
+    textwrap::fill(text, width)
 }
 
 /// Cuts a text to a width, and marks the cut.

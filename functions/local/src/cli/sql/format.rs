@@ -250,6 +250,6 @@ mod tests {
         let heading = printer.begin(&[column("a"), column("b \"c\"")]);
         let rows =
             printer.rows(&[vec![None, Some(String::new())], vec![Some("x,y".into()), Some("1\n2".into())]]);
-        assert_eq!(heading + &rows, "a,\"b \"\"c\"\"\"\n,\"\"\r\n\"x,y\",\"1\n2\"\n");
+        assert_eq!(heading + &rows, "a,\"b \"\"c\"\"\"\n,\"\"\n\"x,y\",\"1\n2\"\n");
     }
 }
