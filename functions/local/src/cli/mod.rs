@@ -20,6 +20,7 @@ mod report;
 mod request;
 mod retry;
 mod run;
+mod screen;
 mod setup_sql;
 mod show;
 mod signals;
@@ -82,6 +83,8 @@ enum Command {
     Explain(explain::Args),
     /// Show the newest figures of a company on one screen
     Show(show::Args),
+    /// List the companies whose newest figures meet a condition
+    Screen(screen::Args),
     /// Write a report as one HTML file: the runs, all companies and their figures, or a few companies
     /// in detail
     Report(report::Args),
@@ -102,7 +105,7 @@ enum Command {
 impl Command {
     /// Whether the command reads figures and therefore accepts `--as-of`.
     fn reads_figures(&self) -> bool {
-        matches!(self, Command::Sql(_) | Command::Explain(_) | Command::Show(_))
+        matches!(self, Command::Sql(_) | Command::Explain(_) | Command::Show(_) | Command::Screen(_))
     }
 }
 
@@ -178,7 +181,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
     let signals = Signals::listen().map_err(|e| Error::Stop(format!("cannot handle signals: {e}")))?;
     if cli.global.as_of.is_some() && !from_environment.contains(&"as_of") && !cli.command.reads_figures() {
         return Err(Failure::Usage(
-            "--as-of works only with the commands that read figures: sql, explain and show".into(),
+            "--as-of works only with the commands that read figures: sql, explain, show and screen".into(),
         ));
     }
     match cli.command {
@@ -192,6 +195,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
         Command::Show(args) => show::show(&cli.global, from_environment, &args),
+        Command::Screen(args) => screen::screen(&cli.global, from_environment, &args),
         Command::Report(args) => report::report(&cli.global, from_environment, &args).await,
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
         Command::Models(args) => models::models(&cli.global, &args),

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::render;
 pub(crate) use destination::Destination;
-pub(crate) use format::{Format, Printer};
+pub(crate) use format::{Format, More, Printer};
 use query::Query;
 
 /// Number of rows of a result that are shown on a terminal by default.
