@@ -4,6 +4,7 @@
 mod screen;
 mod show;
 mod sql;
+mod status;
 
 use std::sync::OnceLock;
 

@@ -66,6 +66,25 @@ fn figures_equal_the_tables_and_nulls_have_reasons() {
     let text = command(&["show", "NEGEQ"]).variable("COLUMNS", "80").run().stdout;
     assert!(text.contains("- negative equity"), "{text}");
     assert_eq!(figure(&shown("SPY"), "pe_ratio_ttm")["reason"], "no_statements");
+    let mut compared = 0;
+    for symbol in ["NEGEQ", "JPM", "IPOED", "AAPL"] {
+        let company = shown(symbol);
+        let stored = home().lines(&format!(
+            "select metric || ' ' || reason from analytics.metric_nulls where symbol = '{symbol}' and (basis, subject_date) in \
+             (select ('TTM', max(fiscal_date)) from analytics.fact_financial_ratios where symbol = '{symbol}' and basis = 'TTM' \
+              union all select ('MARKET', max(metric_date)) from analytics.fact_market_metrics where symbol = '{symbol}')"
+        ));
+        for group in company["groups"].as_array().unwrap() {
+            for figure in
+                group["figures"].as_array().unwrap().iter().filter(|figure| figure["value"].is_null())
+            {
+                let (name, reason) = (figure["name"].as_str().unwrap(), figure["reason"].as_str().unwrap());
+                assert!(stored.contains(&format!("{name} {reason}")), "{symbol} {name} {reason}: {stored:?}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 30, "{compared}");
 }
 
 #[test]

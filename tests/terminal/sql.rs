@@ -147,7 +147,8 @@ fn a_file_is_complete_or_not_written() {
     assert_eq!(csv.code, Some(0), "{csv:#?}");
     // A query that fails midway keeps the earlier file.
     let broken = write("select cast(if(i > 90000, 'x', '1') as int) from range(100000) t(i)", "a.csv", &[]);
-    assert!(broken.failed(2).contains("Conversion Error"), "{broken:#?}");
+    // DuckDB sometimes reports that it interrupted another thread instead of that thread's error.
+    assert!(broken.failed(2).contains(" Error: "), "{broken:#?}");
     assert!(fs::read_to_string(path("a.csv")).unwrap().starts_with("i\n0\n"));
     assert!(write("select 1", "", &[]).failed(2).contains("is a folder"));
     assert!(write("select 1", "none/a.csv", &[]).failed(1).contains("none/a.csv"));

@@ -1,7 +1,5 @@
 //! The newest figures of one company, for `findata show`.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 use duckdb::Connection;
 use findata_domain::{Result, Symbol, sql::literal};
@@ -148,8 +146,6 @@ struct Newest {
     ratios: Row,
     growth: Row,
     ttm: Row,
-    /// Reasons for NULL by day, basis and metric.
-    nulls: BTreeMap<(String, String, String), String>,
 }
 
 /// Reads a company.
@@ -216,39 +212,12 @@ impl Newest {
         };
         // A company that reports only fiscal years has no trailing twelve months.
         let period = "basis not in ('TTM', 'FY'), basis <> 'TTM', fiscal_date desc";
-        let newest = Newest {
+        Ok(Newest {
             market: first("fact_market_metrics", "metric_date desc")?,
             ratios: first("fact_financial_ratios", period)?,
             growth: first("fact_growth_rates", period)?,
             ttm: first("fact_financials_ttm", "fiscal_date desc")?,
-            nulls: BTreeMap::new(),
-        };
-        let of_session = newest.market.get("metric_date").map(|day| (day, "MARKET"));
-        let of_period = [&newest.ratios, &newest.growth]
-            .into_iter()
-            .filter_map(|row| Some((row.get("fiscal_date")?, row.get("basis")?.as_str())));
-        let subjects: Vec<String> = of_session
-            .into_iter()
-            .chain(of_period)
-            .map(|(day, basis)| {
-                format!("(subject_date = date {} and basis = {})", literal(day), literal(basis))
-            })
-            .collect();
-        if subjects.is_empty() {
-            return Ok(newest);
-        }
-        let found = rows(
-            connection,
-            &format!(
-                "select subject_date, basis, metric, reason from analytics.metric_nulls where {only} and ({})",
-                subjects.join(" or ")
-            ),
-        )?;
-        let one = |row: &Row| {
-            let column = |name: &str| text(row, name);
-            Some(((column("subject_date")?, column("basis")?, column("metric")?), column("reason")?))
-        };
-        Ok(Newest { nulls: found.iter().filter_map(one).collect(), ..newest })
+        })
     }
 
     fn row(&self, fact: Fact) -> &Row {
@@ -260,27 +229,27 @@ impl Newest {
         }
     }
 
-    /// Returns why a figure is NULL.
+    /// Returns why a figure is NULL, as `analytics.metric_nulls` does. That view has a part for each metric,
+    /// so planning a query on it takes a second.
     fn reason(&self, fact: Fact, column: &str) -> String {
         let row = self.row(fact);
-        let (day, basis) = match fact {
-            Fact::Market | Fact::Prices => (row.get("metric_date"), Some("MARKET")),
-            _ => (row.get("fiscal_date"), row.get("basis").map(String::as_str)),
+        let listed = |name: &str| {
+            let reasons = row.get("null_reasons")?.split('|');
+            reasons.filter_map(|reason| reason.split_once('=')).find(|(of, _)| *of == name)
         };
-        let stored = day.zip(basis).and_then(|(day, basis)| {
-            self.nulls.get(&(day.clone(), basis.to_owned(), column.to_owned())).cloned()
-        });
-        let lacks_statements =
-            self.ratios.is_empty() && stored.as_deref().is_none_or(|r| r == "missing_input");
-        match (stored, fact) {
-            _ if lacks_statements && !row.is_empty() && fact == Fact::Market => NO_STATEMENTS.into(),
-            (Some(reason), _) => reason,
-            (None, Fact::Ttm) if row.get("status").is_some_and(|status| status != "ok") => {
-                "missing_quarter".into()
-            }
-            (None, Fact::Market | Fact::Prices) if row.is_empty() => "no_prices".into(),
-            (None, _) if row.is_empty() => NO_STATEMENTS.into(),
-            (None, _) => "missing_input".into(),
+        // If the share count is missing, metrics that use the market cap have its reason.
+        let own =
+            listed(column).or_else(|| listed("shares_outstanding_used").filter(|_| fact == Fact::Market));
+        let stored = match fact {
+            Fact::Ttm | Fact::Financials => row.get("reason").map(String::as_str),
+            _ => own.map(|(_, reason)| reason),
+        };
+        match stored.filter(|reason| *reason != "missing_input") {
+            Some(reason) => reason.to_owned(),
+            None if self.ratios.is_empty() && fact == Fact::Market && !row.is_empty() => NO_STATEMENTS.into(),
+            None if row.is_empty() && fact == Fact::Market => "no_prices".into(),
+            None if row.is_empty() => NO_STATEMENTS.into(),
+            None => "missing_input".into(),
         }
     }
 }

@@ -26,6 +26,7 @@ mod show;
 mod signals;
 mod snowflake_env;
 mod sql;
+mod status;
 mod symbol_file;
 mod terminal;
 
@@ -77,6 +78,8 @@ enum Command {
     Prune(prune::Args),
     /// Start a run in a deployment on AWS
     Invoke(invoke::Args),
+    /// Show past runs, a run in progress, the call budget, and what is due
+    Status(status::Args),
     /// Query the DuckDB warehouse
     Sql(sql::Args),
     /// Trace a figure to its formula, inputs, rows and files, or explain why it is NULL
@@ -192,6 +195,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Replay(args) => replay::replay(&cli.global, from_environment, &args, &signals).await,
         Command::Prune(args) => prune::prune(&cli.global, from_environment, &args).await,
         Command::Invoke(args) => invoke::invoke(&cli.global, &args, &signals).await,
+        Command::Status(args) => status::status(&cli.global, from_environment, &args).await,
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
         Command::Show(args) => show::show(&cli.global, from_environment, &args),

@@ -7,6 +7,7 @@ pub mod escape;
 mod explanation;
 mod plan;
 mod snapshot;
+mod status;
 mod summary;
 pub mod table;
 
@@ -18,6 +19,7 @@ pub use dictionary::dictionary;
 pub use explanation::explanation;
 pub use plan::plan;
 pub use snapshot::snapshot;
+pub use status::status;
 pub use summary::summary;
 
 /// Formats a count with commas between groups of three digits.

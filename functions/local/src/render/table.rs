@@ -54,18 +54,30 @@ impl Table {
         out
     }
 
+    /// Formats the last border.
+    pub fn end(self) -> String {
+        self.ended().0
+    }
+
     /// Formats the last border, and a note if columns are missing.
-    pub fn end(mut self) -> String {
-        let mut out = String::new();
-        let layout = begin(&mut self.layout, &self.columns, self.width, &[], &mut out);
-        border(&mut out, layout);
-        let (shown, all) = (layout.widths.len(), self.columns.len());
+    pub fn end_with_note(self) -> String {
+        let (all, width) = (self.columns.len(), self.width);
+        let (mut out, shown) = self.ended();
         if shown < all {
             let note = format!("{shown} of {all} columns fit: select fewer, or use --format csv");
-            out.push_str(&fill(&note, self.width));
+            out.push_str(&fill(&note, width));
             out.push('\n');
         }
         out
+    }
+
+    /// Formats the last border. Returns it with the number of columns.
+    fn ended(mut self) -> (String, usize) {
+        let mut out = String::new();
+        let layout = begin(&mut self.layout, &self.columns, self.width, &[], &mut out);
+        border(&mut out, layout);
+        let shown = layout.widths.len();
+        (out, shown)
     }
 }
 
@@ -208,7 +220,7 @@ mod tests {
                 .collect();
             let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
             let mut table = Table::new(columns(&all), width);
-            let text = table.portion(&[row(&cells)]) + &table.end();
+            let text = table.portion(&[row(&cells)]) + &table.end_with_note();
             for line in text.lines() {
                 assert!(display_width(line) <= width, "{width}: {line}");
             }

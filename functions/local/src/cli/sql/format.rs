@@ -140,7 +140,7 @@ impl Printer {
     pub(crate) fn end_result(&mut self, more: Option<More>) -> String {
         match self.format {
             Format::Table => {
-                let mut out = self.table.take().map(Table::end).unwrap_or_default();
+                let mut out = self.table.take().map(Table::end_with_note).unwrap_or_default();
                 if let Some(more) = more {
                     let more = format!("… {more}; use --limit 0 or --format csv for all");
                     out.push_str(&textwrap::fill(&more, self.width));
