@@ -1,6 +1,7 @@
 //! The commands that show data to people: every line fits the terminal, no text has escape sequences, and
 //! the same content is available as JSON.
 
+mod progress;
 mod screen;
 mod show;
 mod sql;
