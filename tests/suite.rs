@@ -24,4 +24,5 @@ mod report;
 mod rules;
 mod setup_sql;
 mod sql_lint;
+mod terminal;
 mod warehouse;

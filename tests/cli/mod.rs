@@ -12,9 +12,10 @@ mod explain;
 mod key;
 mod models;
 mod output;
-mod plan_and_sql;
+mod plan;
 mod show;
 mod signals;
+mod sql;
 
 use findata_tests::{Command, Home, Output, Simulator, findata};
 use serde_json::Value;

@@ -90,7 +90,7 @@ fn an_amount_of_38_digits_is_exact_in_every_table_and_in_sql_output() {
         assert!(output.stdout.contains(&format!("\"ttm_{column}\":{four}")), "{column}: {}", output.stdout);
     }
     assert!(output.stdout.contains(&format!("\"latest_total_assets\":{widest}")), "{}", output.stdout);
-    let table = findata(&["sql", &twelve]).home(&home).run();
+    let table = findata(&["sql", &twelve]).home(&home).variable("COLUMNS", "2000").run();
     for (column, _, four) in EXPECTED {
         assert!(table.stdout.contains(four), "{column}: {}", table.stdout);
     }

@@ -143,6 +143,34 @@ impl Command {
         self
     }
 
+    /// The command with its arguments and environment in a working directory.
+    pub(super) fn process(&self, folder: &Path) -> std::process::Command {
+        let mut process = std::process::Command::new(binary());
+        process
+            .args(&self.arguments)
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(folder);
+        process
+    }
+
+    /// Runs the command to its end, with this text as standard input.
+    pub fn run_with_input(&self, text: &str) -> Output {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("stdin");
+        std::fs::write(&path, text).expect("a file");
+        let output = self
+            .process(folder.path())
+            .stdin(File::open(path).expect("the file"))
+            .output()
+            .expect("findata starts");
+        Output {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     /// Starts the command.
     pub fn start(&self) -> Running {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -153,11 +181,8 @@ impl Command {
                 Stdio::from(File::options().write(true).open("/dev/full").expect("the device"))
             }
         };
-        let mut child = std::process::Command::new(binary())
-            .args(&self.arguments)
-            .env_clear()
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(folder.path())
+        let mut child = self
+            .process(folder.path())
             .stdin(Stdio::null())
             .stdout(output(self.stdout, "stdout"))
             .stderr(output(self.stderr, "stderr"))

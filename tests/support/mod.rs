@@ -10,6 +10,7 @@ pub mod parsers;
 pub mod python;
 pub mod replay;
 pub mod simulator;
+pub mod terminal;
 
 use std::{
     future::Future,

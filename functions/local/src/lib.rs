@@ -8,7 +8,8 @@
 //!
 //! [`cli`] parses the command line; it is the only module that reads the environment and the real
 //! clock. [`render`] formats results for people. [`doctor`] checks the setup, and [`setup_sql`]
-//! writes the script that sets up a Snowflake account. [`bench`] measures whole runs.
+//! writes the script that sets up a Snowflake account. [`status`] reads what has run and what is due.
+//! [`bench`] measures whole runs.
 
 pub mod bench;
 pub mod bus;
@@ -22,3 +23,4 @@ pub mod render;
 pub mod setup_sql;
 pub mod stage;
 pub mod working_copy;
+pub mod status;

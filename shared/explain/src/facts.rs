@@ -13,6 +13,7 @@ use findata_domain::{Error, Result, Symbol};
 use findata_models::Models;
 
 use super::{
+    company,
     figure::Source,
     rows::{Key, Row, date, execute, rows},
 };
@@ -82,26 +83,7 @@ impl<'a> Facts<'a> {
         let by_period = |query: &str| -> Result<BTreeMap<Key, Row>> {
             Ok(ask(query)?.into_iter().filter_map(|row| Some((key(&row)?, row))).collect())
         };
-        let known = ask(
-            "select 1 as n where exists (select 1 from analytics.dim_company where symbol = {symbol}) \
-             or exists (select 1 from analytics.fact_daily_prices where symbol = {symbol}) \
-             or exists (select 1 from analytics.fact_financials where symbol = {symbol})",
-        )?;
-        if known.is_empty() {
-            return Err(Error::Reject(format!(
-                "{symbol} is not in this warehouse: load it with `findata run --symbols {symbol}`"
-            )));
-        }
-        // dim_company keeps the former symbol in the rows of earlier days.
-        let renamed = ask("select n.symbol from analytics.dim_company o \
-             join analytics.dim_company n on n.company_key = o.company_key and n.is_current \
-             where o.symbol = {symbol} and n.symbol <> {symbol} \
-             and not exists (select 1 from analytics.dim_company c where c.symbol = {symbol} and c.is_current) limit 1")?;
-        if let Some(new) = renamed.first().and_then(|row| row.get("symbol")) {
-            return Err(Error::Reject(format!(
-                "{symbol} has another symbol now and its history continues there: use {new}"
-            )));
-        }
+        company::require(connection, symbol)?;
         rebuild(connection, &name, as_of, models)?;
         let joined = |table: &str| {
             format!(

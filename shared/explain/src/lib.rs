@@ -13,6 +13,7 @@
 pub mod ask;
 mod build;
 mod check;
+pub mod company;
 mod conditions;
 mod corrections;
 mod dates;
@@ -47,7 +48,7 @@ use ask::{Fact, Question};
 pub use check::recomputed;
 pub use facts::Facts;
 pub use figure::{Contradiction, Explanation, Figure, Mismatch, Reason, Source};
-pub use reasons::meaning;
+pub use reasons::{brief, meaning};
 pub use words::label;
 
 /// Explains a figure that `models` computed. `as_of` is the past day whose data the connection

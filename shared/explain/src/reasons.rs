@@ -1,10 +1,26 @@
 //! The meanings of the codes for NULL.
 
+use std::borrow::Cow;
+
 use super::figure::Reason;
 
 /// Returns a reason code with its meaning.
 pub fn reason(word: &str) -> Reason {
     Reason { word: word.to_owned(), meaning: meaning(word).to_owned() }
+}
+
+/// Returns a reason code in two or three words, for tables.
+pub fn brief(word: &str) -> Cow<'_, str> {
+    Cow::Borrowed(match word {
+        "nonpositive_denominator" => "denominator not above 0",
+        "insufficient_history" => "short history",
+        "eps_disputed" => "EPS disputed",
+        "negative_enterprise_value" => "negative EV",
+        "not_meaningful_for_sector" => "not for this sector",
+        "stale_fundamentals" => "old statements",
+        "not_applicable_to_basis" => "not on this basis",
+        _ => return Cow::Owned(word.replace('_', " ")),
+    })
 }
 
 /// Returns the meaning of a reason code of `analytics.metric_nulls`.
@@ -54,6 +70,8 @@ pub fn meaning(word: &str) -> &'static str {
         "not_applicable_to_basis" => {
             "The figure is not defined on this basis, such as growth over three years on a quarter."
         }
+        "no_prices" => "The company has no prices in this warehouse.",
+        "no_statements" => "The company has no statements in this warehouse, as most funds and indexes.",
         _ => "The warehouse gives this reason without an explanation.",
     }
 }

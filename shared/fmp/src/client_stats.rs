@@ -8,6 +8,7 @@ use std::time::Duration;
 pub struct ClientStats {
     calls: AtomicU64,
     in_flight: AtomicU64,
+    failed: AtomicU64,
     peak: AtomicU64,
     opened: AtomicU64,
     waited_micros: AtomicU64,
@@ -21,6 +22,12 @@ impl ClientStats {
     /// Requests sent, including retries.
     pub fn calls(&self) -> u64 {
         self.calls.load(Relaxed)
+    }
+
+    /// Calls that failed although a request was sent, after all their retries. An endpoint that the FMP plan
+    /// does not include is not a failure.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Relaxed)
     }
 
     /// The highest number of calls that were in flight at the same time.
@@ -56,6 +63,10 @@ impl ClientStats {
     /// Duration of the longest call in seconds, without its waits for the rate limiter.
     pub fn longest_seconds(&self) -> f64 {
         seconds(&self.longest_micros)
+    }
+
+    pub(super) fn call_failed(&self) {
+        self.failed.fetch_add(1, Relaxed);
     }
 
     pub(super) fn waited(&self, wait: Duration) {

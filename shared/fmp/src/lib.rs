@@ -29,5 +29,5 @@ pub use client::{
 };
 pub use client_stats::ClientStats;
 pub use csv::Record;
-pub use rate_limit::{CallContext, Demand, Estimate, FmpPlan, Limits};
+pub use rate_limit::{BudgetUsage, CallContext, Demand, Estimate, FmpPlan, Limits};
 pub use source::{SourceKind, claim_source};

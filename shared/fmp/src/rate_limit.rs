@@ -78,6 +78,7 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod time;
+mod usage;
 mod window;
 
 use chrono::TimeDelta;
@@ -88,6 +89,7 @@ pub(super) use limiter::RateLimiter;
 pub(super) use permit::Permit;
 pub use plan::{FmpPlan, Limits};
 use time::Time;
+pub use usage::BudgetUsage;
 
 /// How long a permit is valid.
 const USE: TimeDelta = TimeDelta::seconds(1);

@@ -100,6 +100,18 @@ const GROUPS: &[(&str, &[Listed])] = &[
     ),
 ];
 
+/// The scores of `findata show`, which the report leaves out.
+const SCORES: &[(&str, &[Listed])] = &[(
+    "Scores",
+    &[
+        (Ratios, "piotroski_f_score", "Piotroski F", "Piotroski's F score, 0 to 9"),
+        (Market, "altman_z_score", "Altman Z", "Altman's Z score"),
+        (Ratios, "altman_z_double_prime", "Altman Z''", "Altman's Z'' score"),
+        (Ratios, "beneish_m_score", "Beneish M", "Beneish's M score"),
+        (Ratios, "sloan_accruals", "Accruals", "Sloan's accruals"),
+    ],
+)];
+
 /// A figure that every company of the report has, with its definition.
 #[derive(Debug, Clone)]
 pub struct Chosen {
@@ -125,8 +137,23 @@ impl Chosen {
     }
 }
 
-/// Returns the figures that the registry has, in order.
+/// Returns the figures of the report that the registry has, in order.
 pub fn chosen(models: &Models) -> Vec<Chosen> {
+    of_groups(models, GROUPS)
+}
+
+/// Returns the figures of `findata show`: those of the report and the scores. The order gives two columns
+/// of about the same height.
+pub fn of_snapshot(models: &Models) -> Vec<Chosen> {
+    let (mut figures, others): (Vec<_>, Vec<_>) = of_groups(models, GROUPS)
+        .into_iter()
+        .partition(|chosen| ["Price", "Valuation", "Twelve months", "Cash"].contains(&chosen.group));
+    figures.extend(others);
+    figures.extend(of_groups(models, SCORES));
+    figures
+}
+
+fn of_groups(models: &Models, groups: &'static [(&'static str, &'static [Listed])]) -> Vec<Chosen> {
     let exists = |fact: Fact, column: &str| {
         findata_explain::ask::figures(models)
             .iter()
@@ -137,7 +164,7 @@ pub fn chosen(models: &Models) -> Vec<Chosen> {
             .iter()
             .map(move |(fact, column, title, name)| (*group, *fact, *column, *title, *name))
     };
-    let figures = GROUPS.iter().flat_map(of_group).filter(|(_, fact, column, ..)| exists(*fact, column));
+    let figures = groups.iter().flat_map(of_group).filter(|(_, fact, column, ..)| exists(*fact, column));
     figures
         .map(|(group, fact, column, title, name)| Chosen {
             fact,
@@ -160,6 +187,8 @@ pub enum Format {
     Multiple,
     /// A number without a unit, such as beta.
     Number,
+    /// A whole number without a unit.
+    Count,
     /// An amount of money.
     Money,
     /// An amount of money per share.

@@ -1,15 +1,18 @@
 //! `findata report`: one HTML file that shows the runs and the figures of a warehouse, without a
 //! network.
 //!
+//! [`snapshot`] reads one company for `findata show`.
+//!
 //! [`universe`] reads the data of the report about all companies, [`company`] the data of the report
 //! about a few. `figures` lists the figures of the screener. `page` joins the data with the markup,
 //! styles and scripts in `assets`. Definitions and explanations of figures come from
 //! [`findata_explain`], the figures of runs from [`findata_pipeline::summary`].
 
 pub mod company;
-mod figures;
+pub mod figures;
 mod page;
 mod read;
+pub mod snapshot;
 pub mod universe;
 
 pub use company::MAX_COMPANIES;

@@ -88,7 +88,7 @@ pub(crate) struct Global {
     /// Plan and compute as if it were 23:00 UTC on this day
     #[arg(long, global = true, env = "FINDATA_TODAY", value_name = "DATE", help_heading = "Global")]
     pub today: Option<String>,
-    /// Read figures as they were known at 23:00 UTC on this day; for sql and explain [default: now]
+    /// Read figures as they were known at 23:00 UTC on this day; for sql, explain, show and screen [default: now]
     #[arg(long, global = true, env = "FINDATA_AS_OF", value_name = "DATE", help_heading = "Global")]
     pub as_of: Option<String>,
     /// Print results as JSON on stdout; everything else goes to stderr [env: FINDATA_JSON=]

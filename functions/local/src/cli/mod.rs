@@ -20,11 +20,15 @@ mod report;
 mod request;
 mod retry;
 mod run;
+mod screen;
 mod setup_sql;
+mod show;
 mod signals;
 mod snowflake_env;
 mod sql;
+mod status;
 mod symbol_file;
+mod terminal;
 
 use std::{
     io::{ErrorKind, Write},
@@ -74,10 +78,16 @@ enum Command {
     Prune(prune::Args),
     /// Start a run in a deployment on AWS
     Invoke(invoke::Args),
+    /// Show past runs, a run in progress, the call budget, and what is due
+    Status(status::Args),
     /// Query the DuckDB warehouse
     Sql(sql::Args),
     /// Trace a figure to its formula, inputs, rows and files, or explain why it is NULL
     Explain(explain::Args),
+    /// Show the newest figures of a company on one screen
+    Show(show::Args),
+    /// List the companies whose newest figures meet a condition
+    Screen(screen::Args),
     /// Write a report as one HTML file: the runs, all companies and their figures, or a few companies
     /// in detail
     Report(report::Args),
@@ -98,7 +108,7 @@ enum Command {
 impl Command {
     /// Whether the command reads figures and therefore accepts `--as-of`.
     fn reads_figures(&self) -> bool {
-        matches!(self, Command::Sql(_) | Command::Explain(_))
+        matches!(self, Command::Sql(_) | Command::Explain(_) | Command::Show(_) | Command::Screen(_))
     }
 }
 
@@ -150,7 +160,7 @@ impl Failure {
 pub fn main() -> ExitCode {
     let matches = match Cli::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return show(&error),
+        Err(error) => return show_clap(&error),
     };
     let result = Cli::from_arg_matches(&matches)
         .map_err(|e| Failure::Usage(e.to_string()))
@@ -174,7 +184,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
     let signals = Signals::listen().map_err(|e| Error::Stop(format!("cannot handle signals: {e}")))?;
     if cli.global.as_of.is_some() && !from_environment.contains(&"as_of") && !cli.command.reads_figures() {
         return Err(Failure::Usage(
-            "--as-of works only with the commands that read figures: sql and explain".into(),
+            "--as-of works only with the commands that read figures: sql, explain, show and screen".into(),
         ));
     }
     match cli.command {
@@ -185,8 +195,11 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Replay(args) => replay::replay(&cli.global, from_environment, &args, &signals).await,
         Command::Prune(args) => prune::prune(&cli.global, from_environment, &args).await,
         Command::Invoke(args) => invoke::invoke(&cli.global, &args, &signals).await,
+        Command::Status(args) => status::status(&cli.global, from_environment, &args).await,
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
+        Command::Show(args) => show::show(&cli.global, from_environment, &args),
+        Command::Screen(args) => screen::screen(&cli.global, from_environment, &args),
         Command::Report(args) => report::report(&cli.global, from_environment, &args).await,
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
         Command::Models(args) => models::models(&cli.global, &args),
@@ -199,7 +212,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
 
 /// Prints clap's help, version or error, and returns the exit code. An error repeats arguments of the
 /// user, so it is escaped and loses its colours.
-fn show(error: &clap::Error) -> ExitCode {
+fn show_clap(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
         note(error.to_string().trim_end());
         return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));

@@ -25,6 +25,11 @@ pub(crate) fn print(text: &str) -> Result<Reader, Failure> {
     write(&escape::lines(text))
 }
 
+/// Writes data, such as CSV, to standard output: unchanged, except on a terminal.
+pub(crate) fn print_data(text: &str) -> Result<Reader, Failure> {
+    if super::terminal::is_terminal() { print(text) } else { write(text) }
+}
+
 /// Writes a value as one line of JSON to standard output.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let json = serde_json::to_string(value).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;

@@ -62,7 +62,7 @@ impl Progress for Bars {
         }
         let bar = ProgressBar::new(calls);
         let style = ProgressStyle::with_template(
-            "  fetch    {bar:40.cyan/blue} {pos}/{len} calls  {elapsed} elapsed, {eta} left",
+            "  fetch    {wide_bar:.cyan/blue} {pos}/{len} calls{msg}  {elapsed} elapsed, {eta} left",
         );
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         self.replace(bar.clone());
@@ -70,6 +70,9 @@ impl Progress for Bars {
         tokio::spawn(async move {
             while !bar.is_finished() {
                 bar.set_position(fmp.stats().calls().min(calls));
+                if let failed @ 1.. = fmp.stats().failed() {
+                    bar.set_message(format!(", {} failed", render::count(failed)));
+                }
                 tokio::time::sleep(Duration::from_millis(80)).await;
             }
         });
@@ -80,6 +83,12 @@ impl Progress for Bars {
             self.signals.stop_first(CALLS_LOST);
         } else {
             self.signals.end_with(NOTHING_LOST);
+        }
+        if stage == "load" {
+            self.finish();
+            if let failed @ 1.. = self.fmp.stats().failed() {
+                note(&format!("fetch: {} failed; the summary says why", render::counted(failed, "call")));
+            }
         }
         if !self.terminal {
             note(&format!("{stage} ..."));

@@ -1,159 +1,157 @@
-//! `findata sql`: one query against the DuckDB warehouse.
+//! `findata sql`: queries against the DuckDB warehouse.
 
-use std::borrow::Cow;
+mod destination;
+mod format;
+mod input;
+mod query;
 
-use ::duckdb::{
-    Statement,
-    arrow::{array::StructArray, error::ArrowError, util::display},
-};
-use findata_domain::Error;
-use findata_domain::sql::literal;
-use findata_duckdb::{Reach, resource_failure};
+use std::path::PathBuf;
+
+use findata_duckdb::Reach;
+use serde::Serialize;
 
 use super::{
     Failure,
     global::{Global, ResolvedConfig},
-    output::{self, Reader},
+    output::Reader,
+    print, print_json, terminal,
 };
-use crate::render::Table;
+use crate::render;
+pub(crate) use destination::Destination;
+pub(crate) use format::{Format, More, Printer};
+use query::Query;
 
-/// Approximate size in bytes of the pieces in which JSON is written.
-const PIECE: usize = 64 << 10;
+/// Number of rows of a result that are shown on a terminal by default.
+const ROWS_ON_TERMINAL: u64 = 50;
+/// Rows after the last one shown are counted up to this number.
+const MOST_COUNTED: u64 = 10_000_000;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// One SELECT statement; the schemas are analytics, staging, raw and ops
+    /// SELECT statements separated by semicolons; - or no query reads them from standard input
     ///
-    /// Rows are printed as they arrive. The widths of a table's columns come from the first 2,048
-    /// rows; a longer cell in a later row shifts the rest of its line to the right.
-    query: String,
+    /// The schemas are analytics, staging, raw and ops. SHOW TABLES, DESCRIBE and SUMMARIZE work too.
+    /// All statements are checked before the first one runs. Rows are printed as they arrive.
+    #[arg(conflicts_with = "file")]
+    query: Option<String>,
+    /// Read the statements from this file
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
     /// Let the query read other files, such as `from read_csv('prices.csv')`
     #[arg(long)]
     allow_external: bool,
 }
 
+/// Options for the rows that a command prints.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct OutputArgs {
+    /// How to print rows [default: json with --json, else by the name of --output, else table]
+    ///
+    /// A table fits the terminal, COLUMNS, or 200 characters: it cuts long text and leaves out the last
+    /// columns if there are too many. The other formats have every value. NULL is NULL in tables, empty in csv
+    /// (an empty text is ""), and null in json and ndjson. json is one array; for several statements, an array
+    /// of arrays. ndjson has one object per line.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Print at most this many rows of each result; 0 prints all [default: 50 for a table on a terminal,
+    /// else all]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Write to this file instead of standard output; the name ends in .csv, .json, .ndjson, .md or
+    /// .txt, or --format says the format
+    ///
+    /// The file appears, or replaces an earlier one, when everything is written.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// The written file, as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Written {
+    file: String,
+    rows: u64,
+    bytes: u64,
+}
+
+impl OutputArgs {
+    /// Returns the format, from the options and the name of the file.
+    pub(crate) fn format(&self, global: &Global, config: &ResolvedConfig) -> Result<Format, Failure> {
+        if let Some(path) = &self.output {
+            destination::refuse_folder(path)?;
+        }
+        match self.format {
+            Some(format) if global.json && format != Format::Json => Err(Failure::Usage(format!(
+                "--json means --format json: drop it, or --format {}",
+                format.name()
+            ))),
+            Some(format) => Ok(format),
+            None if config.json => Ok(Format::Json),
+            None => self.output.as_deref().map_or(Ok(Format::Table), Format::of_file),
+        }
+    }
+
+    /// Returns the maximum number of rows of a result; `None` without a limit.
+    pub(crate) fn rows(&self, format: Format) -> Option<u64> {
+        let is_screen = format == Format::Table && self.output.is_none() && terminal::is_terminal();
+        let limit = self.limit.or(is_screen.then_some(ROWS_ON_TERMINAL))?;
+        (limit > 0).then_some(limit)
+    }
+
+    /// Says what was written to a file.
+    pub(crate) fn report(&self, config: &ResolvedConfig, rows: u64, bytes: u64) -> Result<(), Failure> {
+        let Some(path) = &self.output else { return Ok(()) };
+        let written = Written { file: path.display().to_string(), rows, bytes };
+        if config.json {
+            return print_json(&written);
+        }
+        let (rows, bytes) = (render::counted(rows, "row"), render::bytes(bytes));
+        print(&format!("wrote {} ({rows}, {bytes})\n", written.file)).map(drop)
+    }
+}
+
 pub(crate) fn sql(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
-    let query = args.query.trim();
-    if query.trim_end_matches(';').is_empty() {
-        return Err(Failure::Usage("the query is empty: write one SELECT".into()));
+    let text = input::read(args.query.as_deref(), args.file.as_deref())?;
+    let statements = input::statements(&text);
+    if statements.is_empty() {
+        return Err(Failure::Usage("the query is empty: write a SELECT statement".into()));
     }
+    let format = args.output.format(global, &config)?;
     let reach = if args.allow_external { Reach::Files } else { Reach::Warehouse };
     let connection = config.open_read_only(reach)?;
-    // DuckDB's `query` accepts exactly one SELECT.
-    let values = if config.json { "to_json(q)" } else { "columns(*)" };
-    let select = format!("select {values}::varchar from query({}) q", literal(query));
-    let failed = |error: ::duckdb::Error| query_failure(&config, &error);
-    let mut statement = connection.prepare(&select).map_err(failed)?;
-    // This call only starts the query. The returned iterator is dropped, because it panics on an
-    // error, whereas `step` returns the error.
-    drop(statement.stream_arrow([]).map_err(failed)?);
-    if config.json {
-        print_json(&statement, failed)?
-    } else {
-        print_table(&statement, failed)?
+    let queries = statements
+        .iter()
+        .enumerate()
+        .map(|(n, text)| {
+            Query::check(&connection, &config, text).map_err(|e| in_statement(e, n, statements.len()))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut to = Destination::open(args.output.output.as_deref())?;
+    let mut printer = Printer::new(format, to.width(), queries.len());
+    let limit = args.output.rows(format);
+    let mut rows = 0;
+    for (n, query) in queries.iter().enumerate() {
+        let printed =
+            query.print(&mut printer, &mut to, limit).map_err(|e| in_statement(e, n, queries.len()))?;
+        let Some(printed) = printed else { return Ok(0) };
+        rows += printed;
     }
+    if to.write(&printer.end(), format)? == Reader::Gone {
+        return Ok(0);
+    }
+    let bytes = to.finish()?;
+    args.output.report(&config, rows, bytes)?;
     Ok(0)
 }
 
-fn print_table(
-    statement: &Statement<'_>,
-    failed: impl Fn(::duckdb::Error) -> Failure,
-) -> Result<(), Failure> {
-    let mut table = Table::new(&statement.schema());
-    while let Some(rows) = statement.step().map_err(&failed)? {
-        if output::print(&table.portion(&rows).map_err(|e| unreadable(&e))?)? == Reader::Gone {
-            return Ok(());
+/// Names the statement in which an error occurred, if there are several.
+fn in_statement(failure: Failure, position: usize, all: usize) -> Failure {
+    match failure {
+        Failure::Usage(text) if all > 1 => {
+            Failure::Usage(format!("statement {} of {all}: {text}", position + 1))
         }
-    }
-    output::print(&table.end()).map(|_| ())
-}
-
-/// Prints an array with one row on each line. If the query fails midway, the array is not closed,
-/// so that no program can mistake it for the whole result.
-fn print_json(statement: &Statement<'_>, failed: impl Fn(::duckdb::Error) -> Failure) -> Result<(), Failure> {
-    let mut piece = String::from("[");
-    let mut separator = "";
-    while let Some(rows) = statement.step().map_err(&failed)? {
-        for row in texts(&rows).map_err(|e| unreadable(&e))? {
-            piece.push_str(separator);
-            piece.push_str(&without_non_finite(&row));
-            separator = ",\n";
-            if piece.len() >= PIECE && output::print_json_text(&std::mem::take(&mut piece))? == Reader::Gone {
-                return Ok(());
-            }
-        }
-    }
-    piece.push_str("]\n");
-    output::print_json_text(&piece).map(|_| ())
-}
-
-/// Returns the values of the result's only column.
-fn texts(rows: &StructArray) -> Result<Vec<String>, ArrowError> {
-    let column = rows.column(0);
-    (0..column.len()).map(|row| display::array_value_to_string(column, row)).collect()
-}
-
-/// Replaces NaN and Infinity, which DuckDB writes but JSON does not allow, by null.
-fn without_non_finite(json: &str) -> Cow<'_, str> {
-    if !json.contains("NaN") && !json.contains("Infinity") {
-        return Cow::Borrowed(json);
-    }
-    let mut out = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(first) = rest.chars().next() {
-        let number = ["NaN", "Infinity", "-NaN", "-Infinity"].into_iter().find(|text| rest.starts_with(text));
-        let length = match (number, first) {
-            (Some(number), _) => number.len(),
-            (None, '"') => string_length(rest),
-            (None, _) => first.len_utf8(),
-        };
-        let (token, after) = rest.split_at(length);
-        out.push_str(if number.is_some() { "null" } else { token });
-        rest = after;
-    }
-    Cow::Owned(out)
-}
-
-/// Returns the length of the JSON string at the start of a text, including both quotes.
-fn string_length(text: &str) -> usize {
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return at + 1,
-            _ => {}
-        }
-    }
-    text.len()
-}
-
-fn query_failure(config: &ResolvedConfig, error: &::duckdb::Error) -> Failure {
-    if let Some(error) = resource_failure(&config.data_dir.warehouse, error) {
-        return error.into();
-    }
-    // The first paragraph is the message. The rest quotes the statement around the query, which the
-    // user did not write.
-    let text = error.to_string();
-    Failure::Usage(text.split("\n\n").next().unwrap_or_default().trim().to_owned())
-}
-
-fn unreadable(error: &ArrowError) -> Error {
-    Error::Stop(format!("cannot show the result: {error}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_that_json_does_not_have_become_null_and_texts_stay() {
-        let row = r#"{"NaN":NaN,"a\"NaN":[-Infinity,Infinity,1.5],"b":"é NaN, -Infinity\\","c":NaN}"#;
-        assert_eq!(
-            without_non_finite(row),
-            r#"{"NaN":null,"a\"NaN":[null,null,1.5],"b":"é NaN, -Infinity\\","c":null}"#
-        );
-        assert!(matches!(without_non_finite(r#"{"a":1}"#), Cow::Borrowed(_)));
+        other => other,
     }
 }

@@ -6,17 +6,21 @@ mod dictionary;
 pub mod escape;
 mod explanation;
 mod plan;
+mod snapshot;
+mod status;
 mod summary;
-mod table;
+pub mod table;
 
+use findata_report::Format;
 use indicatif::HumanCount;
 
 pub use bench::bench;
 pub use dictionary::dictionary;
 pub use explanation::explanation;
 pub use plan::plan;
+pub use snapshot::snapshot;
+pub use status::status;
 pub use summary::summary;
-pub use table::Table;
 
 /// Formats a count with commas between groups of three digits.
 pub(crate) fn count(n: u64) -> String {
@@ -26,6 +30,38 @@ pub(crate) fn count(n: u64) -> String {
 /// Formats a count with its noun in the singular or plural, such as `1 call` or `2 calls`.
 pub(crate) fn counted(n: u64, thing: &str) -> String {
     format!("{} {thing}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// Formats an amount of money in trillions, billions or millions.
+pub(crate) fn amount(amount: f64) -> String {
+    match amount.abs() {
+        x if x >= 1e12 => format!("{:.2} tn", amount / 1e12),
+        x if x >= 1e9 => format!("{:.1} bn", amount / 1e9),
+        x if x >= 1e7 || x == 0.0 => format!("{:.0} mn", amount / 1e6),
+        x if x >= 1e5 => format!("{:.2} mn", amount / 1e6),
+        _ => format!("{amount:.0}"),
+    }
+}
+
+/// Formats a figure with its unit.
+pub(crate) fn figure(format: Format, value: f64) -> String {
+    let plain = |value: f64| match value.abs() {
+        x if x >= 1e5 => format!("{value:.3e}"),
+        x if x >= 1e3 => format!("{value:.0}"),
+        _ => format!("{value:.2}"),
+    };
+    match format {
+        Format::Percent => match value * 100.0 {
+            percent if percent.abs() >= 1e4 => format!("{} %", plain(percent)),
+            percent => format!("{percent:.1} %"),
+        },
+        Format::Money | Format::Shares => amount(value),
+        Format::Count => format!("{value:.0}"),
+        Format::Days => format!("{value:.0} days"),
+        Format::PerShare if value.abs() < 1.0 => format!("{value:.4}"),
+        Format::PerShare if value.abs() < 1e6 => format!("{value:.2}"),
+        Format::PerShare | Format::Multiple | Format::Number => plain(value),
+    }
 }
 
 /// Formats a number of bytes in B, kB, MB or GB (powers of 1,000).

@@ -11,7 +11,7 @@ use findata_pipeline::{
     summary::{BudgetUse, Failure, Highlight, Quality, Summary},
 };
 
-use super::{bytes, count, counted, escape::one_line};
+use super::{amount, bytes, count, counted, escape::one_line};
 
 /// Maximum numbers of failure reasons shown, and of tasks named per reason. The others are only
 /// counted.
@@ -155,7 +155,7 @@ fn highlights(out: &mut String, companies: &[Highlight], registry: &Registry) {
         let close = figure(&company.figures, "close_price", |x| format!("{x:.2}"));
         let cells = registry.headlines().map(|h| {
             let text = figure(&company.figures, h.name, |x| match h.is_amount {
-                true => billions(x),
+                true => amount(x),
                 false if h.percent => format!("{:.1} %", x * 100.0),
                 false => format!("{x:.2}"),
             });
@@ -201,14 +201,6 @@ fn quality(out: &mut String, found: &Quality) {
 
 fn figure(figures: &BTreeMap<String, f64>, name: &str, format: impl Fn(f64) -> String) -> String {
     figures.get(name).map_or("-".into(), |x| format(*x))
-}
-
-fn billions(amount: f64) -> String {
-    match amount.abs() {
-        x if x >= 1e12 => format!("{:.2} tn", amount / 1e12),
-        x if x >= 1e9 => format!("{:.1} bn", amount / 1e9),
-        _ => format!("{:.0} mn", amount / 1e6),
-    }
 }
 
 /// Writes the symbols that FMP does not have, and the other failures.

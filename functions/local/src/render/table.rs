@@ -1,146 +1,231 @@
-//! Formats rows as a table while they arrive, so that a result of any size needs little memory.
+//! Formats rows as a table that fits a width, while the rows arrive, so that a result of any size needs
+//! little memory.
 
-use ::duckdb::arrow::{
-    array::{Array, StructArray},
-    datatypes::Schema,
-    error::ArrowError,
-    util::display::{ArrayFormatter, FormatOptions},
-};
+mod layout;
+
+use std::borrow::Cow;
+
 use textwrap::core::display_width;
 
 use super::escape::one_line;
+use layout::Layout;
+
+/// Marks text that was cut, and columns that are not shown.
+const CUT: char = '…';
+/// The text of NULL.
+pub const NULL: &str = "NULL";
+
+/// The values of a row as text; `None` is NULL.
+pub type Cells = Vec<Option<String>>;
+
+/// A column of a table.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// The heading.
+    pub name: String,
+    /// Whether the values are numbers, which are aligned to the right.
+    pub is_number: bool,
+    /// Whether the values are shown whole or not at all: numbers, dates and times. Longer text is cut.
+    pub is_whole: bool,
+}
 
 /// A table whose rows arrive in portions.
 pub struct Table {
-    names: Vec<String>,
-    /// The width of each column, determined by its name and the first portion of rows. A longer
-    /// cell in a later portion shifts the rest of its line to the right.
-    widths: Option<Vec<usize>>,
-    rows: u64,
+    columns: Vec<Column>,
+    width: usize,
+    /// Widths of the columns, from the headings and the first portion of rows. Later cells may be wider.
+    layout: Option<Layout>,
 }
 
 impl Table {
-    /// A table without rows.
-    pub fn new(schema: &Schema) -> Self {
-        let names = schema.fields().iter().map(|field| one_line(field.name()).into_owned()).collect();
-        Table { names, widths: None, rows: 0 }
+    /// Creates a table without rows. No line is longer than `width`.
+    pub fn new(columns: Vec<Column>, width: usize) -> Self {
+        Table { columns, width, layout: None }
     }
 
     /// Formats the next portion of rows. The text of the first portion begins with the heading.
-    ///
-    /// # Errors
-    /// An error for a type that cannot be shown as text.
-    pub fn portion(&mut self, rows: &StructArray) -> Result<String, ArrowError> {
-        let cells = cells(rows)?;
-        self.rows += cells.len() as u64;
+    pub fn portion(&mut self, rows: &[Cells]) -> String {
+        let rows: Vec<Vec<Cow<'_, str>>> = rows.iter().map(|row| row.iter().map(shown).collect()).collect();
         let mut out = String::new();
-        let widths = self.begin(&cells, &mut out);
-        for row in &cells {
-            line(&mut out, row, widths);
+        let layout = begin(&mut self.layout, &self.columns, self.width, &rows, &mut out);
+        for row in &rows {
+            line(&mut out, row, &self.columns, layout, self.width);
         }
-        Ok(out)
-    }
-
-    /// Formats the last lines: the border and the number of rows.
-    pub fn end(mut self) -> String {
-        let mut out = String::new();
-        let widths = self.begin(&[], &mut out);
-        border(&mut out, widths);
-        out.push_str(&format!("{} row{}\n", self.rows, if self.rows == 1 { "" } else { "s" }));
         out
     }
 
-    /// Returns the widths. The first call determines them and writes the heading.
-    fn begin(&mut self, cells: &[Vec<String>], out: &mut String) -> &[usize] {
-        let names = &self.names;
-        self.widths.get_or_insert_with(|| {
-            let width = |column: usize| {
-                let rows = cells.iter().filter_map(|row| row.get(column));
-                rows.chain(names.get(column)).map(|cell| display_width(cell)).max().unwrap_or_default()
-            };
-            let widths: Vec<usize> = (0..names.len()).map(width).collect();
-            border(out, &widths);
-            line(out, names, &widths);
-            border(out, &widths);
-            widths
-        })
+    /// Formats the last border.
+    pub fn end(self) -> String {
+        self.ended().0
+    }
+
+    /// Formats the last border, and a note if columns are missing.
+    pub fn end_with_note(self) -> String {
+        let (all, width) = (self.columns.len(), self.width);
+        let (mut out, shown) = self.ended();
+        if shown < all {
+            let note = format!("{shown} of {all} columns fit: select fewer, or use --format csv");
+            out.push_str(&fill(&note, width));
+            out.push('\n');
+        }
+        out
+    }
+
+    /// Formats the last border. Returns it with the number of columns.
+    fn ended(mut self) -> (String, usize) {
+        let mut out = String::new();
+        let layout = begin(&mut self.layout, &self.columns, self.width, &[], &mut out);
+        border(&mut out, layout);
+        let shown = layout.widths.len();
+        (out, shown)
     }
 }
 
-/// The values of each row as text, without active characters; NULL is empty.
-fn cells(rows: &StructArray) -> Result<Vec<Vec<String>>, ArrowError> {
-    let options = FormatOptions::default();
-    let columns: Vec<ArrayFormatter<'_>> = rows
-        .columns()
-        .iter()
-        .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
-        .collect::<Result<_, _>>()?;
-    let cell = |column: &ArrayFormatter<'_>, row| one_line(&column.value(row).to_string()).into_owned();
-    Ok((0..rows.len())
-        .map(|row| columns.iter().map(|column| cell(column, row)).collect())
-        .collect())
+/// Returns the layout. The first call determines it and writes the heading.
+fn begin<'a>(
+    layout: &'a mut Option<Layout>,
+    columns: &[Column],
+    width: usize,
+    rows: &[Vec<Cow<'_, str>>],
+    out: &mut String,
+) -> &'a Layout {
+    layout.get_or_insert_with(|| {
+        let layout = Layout::of(columns, rows, width);
+        let names: Vec<Cow<'_, str>> = columns.iter().map(|column| one_line(&column.name)).collect();
+        border(out, &layout);
+        line(out, &names, columns, &layout, layout.total());
+        border(out, &layout);
+        layout
+    })
 }
 
-fn border(out: &mut String, widths: &[usize]) {
-    for width in widths {
+/// The text of a value in a table, without active characters.
+fn shown(value: &Option<String>) -> Cow<'_, str> {
+    value.as_deref().map_or(Cow::Borrowed(NULL), one_line)
+}
+
+fn border(out: &mut String, layout: &Layout) {
+    for width in &layout.widths {
         out.push('+');
         out.push_str(&"-".repeat(width + 2));
     }
-    out.push_str("+\n");
+    out.push_str(if layout.has_more { "+---+\n" } else { "+\n" });
 }
 
-fn line(out: &mut String, cells: &[String], widths: &[usize]) {
-    for (cell, width) in cells.iter().zip(widths) {
+/// Formats a row. A cell that is wider than the cells of the first rows shifts the rest of its line to the
+/// right, as far as the width allows. Then it is cut.
+fn line(out: &mut String, cells: &[Cow<'_, str>], columns: &[Column], layout: &Layout, width: usize) {
+    let mut room = width.saturating_sub(layout.total());
+    for ((cell, column), width) in cells.iter().zip(columns).zip(&layout.widths) {
+        let longest = if layout.is_cut { *width } else { width + room };
+        let cell = cut(cell, longest);
+        let used = display_width(&cell);
+        room -= used.saturating_sub(*width).min(room);
+        let space = " ".repeat(width.saturating_sub(used));
         out.push_str("| ");
-        out.push_str(cell);
-        out.push_str(&" ".repeat(width.saturating_sub(display_width(cell)) + 1));
+        if column.is_number {
+            out.push_str(&space);
+            out.push_str(&cell);
+        } else {
+            out.push_str(&cell);
+            out.push_str(&space);
+        }
+        out.push(' ');
+    }
+    if layout.has_more {
+        out.push_str("| ");
+        out.push(CUT);
+        out.push(' ');
     }
     out.push_str("|\n");
 }
 
+/// Wraps a text at spaces.
+pub fn fill(text: &str, width: usize) -> String {
+    textwrap::fill(text, width)
+}
+
+/// Cuts a text to a width, and marks the cut.
+pub fn cut(text: &str, width: usize) -> Cow<'_, str> {
+    if display_width(text) <= width {
+        return Cow::Borrowed(text);
+    }
+    let (mut short, mut used) = (String::new(), 1);
+    for c in text.chars() {
+        used += display_width(c.encode_utf8(&mut [0; 4]));
+        if used > width {
+            break;
+        }
+        short.push(c);
+    }
+    short.push(CUT);
+    Cow::Owned(short)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use ::duckdb::arrow::{
-        array::{ArrayRef, Int64Array, StringArray},
-        datatypes::{DataType, Field},
-    };
-
     use super::*;
 
-    fn rows(names: &[Option<&str>]) -> StructArray {
-        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..names.len() as i64));
-        let names: ArrayRef = Arc::new(StringArray::from(names.to_vec()));
-        StructArray::from(vec![
-            (Arc::new(Field::new("n", DataType::Int64, true)), numbers),
-            (Arc::new(Field::new("name", DataType::Utf8, true)), names),
-        ])
+    fn columns(names: &[(&str, bool)]) -> Vec<Column> {
+        let column = |(name, is_number): &(&str, bool)| Column {
+            name: (*name).into(),
+            is_number: *is_number,
+            is_whole: *is_number,
+        };
+        names.iter().map(column).collect()
+    }
+
+    fn row(cells: &[&str]) -> Cells {
+        cells.iter().map(|cell| (*cell != "NULL").then(|| (*cell).to_owned())).collect()
     }
 
     #[test]
-    fn the_first_portion_sets_the_widths_and_longer_cells_still_appear() {
-        let first = rows(&[Some("日本"), None, Some("a\u{1b}[1m")]);
-        let mut table = Table::new(&Schema::new(first.fields().clone()));
-        let text =
-            table.portion(&first).unwrap() + &table.portion(&rows(&[Some("far too long to fit")])).unwrap();
+    fn the_first_portion_sets_the_widths_and_a_longer_cell_shifts_its_line() {
+        let mut table = Table::new(columns(&[("n", true), ("name", false)]), 22);
+        let first = [row(&["0", "日本"]), row(&["-10", "NULL"]), row(&["2", "a\u{1b}[1m"])];
+        let text = table.portion(&first) + &table.portion(&[row(&["7", "far too long to fit"])]);
         assert_eq!(
             text + &table.end(),
-            "+---+------------+\n\
-             | n | name       |\n\
-             +---+------------+\n\
-             | 0 | 日本       |\n\
-             | 1 |            |\n\
-             | 2 | a\\u{1b}[1m |\n\
-             | 0 | far too long to fit |\n\
-             +---+------------+\n\
-             4 rows\n"
+            "+-----+------------+\n\
+             |   n | name       |\n\
+             +-----+------------+\n\
+             |   0 | 日本       |\n\
+             | -10 | NULL       |\n\
+             |   2 | a\\u{1b}[1m |\n\
+             |   7 | far too lon… |\n\
+             +-----+------------+\n"
         );
     }
 
     #[test]
     fn a_table_without_rows_has_a_heading() {
-        let table = Table::new(&Schema::new(rows(&[]).fields().clone()));
-        assert_eq!(table.end(), "+---+------+\n| n | name |\n+---+------+\n+---+------+\n0 rows\n");
+        let table = Table::new(columns(&[("n", true), ("name", false)]), 80);
+        assert_eq!(table.end(), "+---+------+\n| n | name |\n+---+------+\n+---+------+\n");
+    }
+
+    #[test]
+    fn no_line_is_longer_than_the_width() {
+        let names: Vec<String> = (0..12).map(|n| format!("column_number_{n}")).collect();
+        for width in 20..=260 {
+            let all: Vec<(&str, bool)> =
+                names.iter().enumerate().map(|(n, name)| (name.as_str(), n % 3 == 0)).collect();
+            let cells: Vec<String> = (0..12)
+                .map(|n| {
+                    if n % 3 == 0 {
+                        "1234567.5".into()
+                    } else {
+                        "株式会社 word ".repeat(n)
+                    }
+                })
+                .collect();
+            let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+            let mut table = Table::new(columns(&all), width);
+            let text = table.portion(&[row(&cells)]) + &table.end_with_note();
+            for line in text.lines() {
+                assert!(display_width(line) <= width, "{width}: {line}");
+            }
+            assert!(text.contains("1234567.5"), "{text}");
+            assert_eq!(text.contains(" of 12 columns fit"), text.contains("| … |"), "{text}");
+        }
     }
 }

@@ -78,11 +78,11 @@ impl Fmp {
         }
         let bytes = usage.bytes.into_inner();
         self.rate_limiter.received(bytes);
-        Answer {
-            body: body.map_err(Error::from),
-            calls: usage.calls.into_inner(),
-            bytes,
+        let (body, calls) = (body.map_err(Error::from), usage.calls.into_inner());
+        if calls > 0 && body.as_ref().is_err_and(|error| !matches!(error, Error::NotInPlan(_))) {
+            self.stats.call_failed();
         }
+        Answer { body, calls, bytes }
     }
 
     /// Makes attempts until one succeeds or a further attempt would not help. Repeating a call after a call-limit

@@ -43,13 +43,17 @@ pub(super) struct Lease {
     pub halted: Option<Failure>,
 }
 
+/// Returns the key of the shared object of an FMP key. It contains a hash of the FMP key, because the
+/// FMP key itself must not be stored.
+pub(super) fn object_key(fmp_key: &str) -> String {
+    let hash = findata_domain::hash::sha256(fmp_key.as_bytes());
+    format!("state/budget/{}.json", hash.get(..16).unwrap_or_default())
+}
+
 impl Lease {
-    /// Creates an empty lease for an FMP key. The key of the shared object contains a hash of the
-    /// FMP key, because the FMP key itself must not be stored.
+    /// Creates an empty lease for an FMP key.
     pub(super) fn for_fmp_key(fmp_key: &str) -> Self {
-        let hash = findata_domain::hash::sha256(fmp_key.as_bytes());
-        let object_key = format!("state/budget/{}.json", hash.get(..16).unwrap_or_default());
-        Lease { object_key: object_key.into(), ..Lease::default() }
+        Lease { object_key: object_key(fmp_key).into(), ..Lease::default() }
     }
 
     /// Replaces the lease by an empty one for another FMP key. The run stays the same.

@@ -192,6 +192,12 @@ impl State {
         Decision::Granted(Grant { id, from, calls })
     }
 
+    /// Returns the bytes that count towards FMP's bandwidth limit.
+    pub(super) fn bytes(&self, now: DateTime<Utc>) -> u64 {
+        let oldest = now.date_naive() - Days::new(BYTE_DAYS);
+        self.days.range(oldest..).map(|(_, day)| day.bytes).sum()
+    }
+
     /// Adds a client's report to the state. Drops grants, clients and days that no longer count.
     pub(super) fn settle(&mut self, report: &Unreported, limits: &Limits, now: DateTime<Utc>) {
         let from_earlier_build = self.window.is_none();

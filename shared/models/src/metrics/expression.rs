@@ -18,7 +18,7 @@
 //! copied into SQL.
 
 mod evaluate;
-mod parse;
+pub(crate) mod parse;
 mod sql;
 #[cfg(test)]
 mod tests;

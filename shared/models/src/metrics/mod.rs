@@ -5,6 +5,7 @@
 //! for the data dictionary, `findata explain`, the comparison with FMP's figures, and the models
 //! and tables of `infra/models`, whose templates are rendered with it.
 
+mod condition;
 mod earlier;
 mod entries;
 mod expression;
@@ -17,6 +18,7 @@ mod registry;
 mod suspicions;
 mod unit;
 
+pub use condition::{Condition, Names};
 pub use earlier::{Earlier, YEAR_HORIZON};
 pub use entries::{Average, DayRange, Denominator, Growth, Horizon, Input, PeriodKind, Ratio, Requirement};
 pub use expression::{Expr, Function, Op};

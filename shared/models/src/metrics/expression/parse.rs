@@ -40,7 +40,7 @@ impl Expr {
 }
 
 /// Converts a parsed SQL expression. The error names the part that the grammar does not allow.
-fn read(sql: &SqlExpr) -> Result<Expr, String> {
+pub(crate) fn read(sql: &SqlExpr) -> Result<Expr, String> {
     let boxed = |e: &SqlExpr| read(e).map(Box::new);
     let numeric = |e: &SqlExpr| match read(e)? {
         condition if condition.is_condition() => Err(format!("`{e}` is a condition, not a number")),

@@ -1,0 +1,72 @@
+//! The state of the DuckDB file.
+
+use std::path::Path;
+
+use ::duckdb::Connection;
+use findata_domain::{Error, Result};
+use findata_duckdb::{DuckDb, MemoryLimit, Reach};
+use findata_explain::rows::{figure, rows};
+use serde::Serialize;
+
+/// The warehouse, as far as it can be read.
+#[derive(Debug, Default, Serialize)]
+pub struct WarehouseState {
+    /// Name for people.
+    pub name: String,
+    /// Whether another process has the file open, as a run does. Then it cannot be read.
+    pub is_in_use: bool,
+    /// Why it was not read.
+    pub not_read: Option<String>,
+    /// Number of companies.
+    pub companies: Option<u64>,
+    /// Newest session.
+    pub newest_session: Option<String>,
+    /// Number of rows in quarantine.
+    pub quarantined: Option<u64>,
+}
+
+impl WarehouseState {
+    /// Reads a DuckDB file.
+    pub fn read(path: &Path, memory: MemoryLimit) -> Self {
+        let state = WarehouseState {
+            name: path.display().to_string(),
+            ..WarehouseState::default()
+        };
+        if !path.exists() {
+            return WarehouseState { not_read: Some("the file does not exist".into()), ..state };
+        }
+        let read =
+            DuckDb::open_to_read(path, Reach::Warehouse, memory).and_then(|open| counts(&open, &state.name));
+        match read {
+            Ok(read) => read,
+            Err(Error::Resource(reason)) => {
+                WarehouseState { is_in_use: true, not_read: Some(reason), ..state }
+            }
+            Err(error) => WarehouseState { not_read: Some(error.to_string()), ..state },
+        }
+    }
+
+    /// A warehouse that is not read, because it is on Snowflake.
+    pub fn on_snowflake(name: String) -> Self {
+        let not_read = Some("Snowflake is not queried".into());
+        WarehouseState { name, not_read, ..WarehouseState::default() }
+    }
+}
+
+fn counts(connection: &Connection, name: &str) -> Result<WarehouseState> {
+    let found = rows(
+        connection,
+        "select (select count(*) from analytics.dim_company where is_current) as companies, \
+             (select max(price_date)::varchar from analytics.fact_daily_prices) as session, \
+             (select count(*) from ops.quarantine) as quarantined",
+    )?;
+    let row = found.into_iter().next().unwrap_or_default();
+    let count = |column: &str| figure(&row, column).map(|n| n as u64);
+    Ok(WarehouseState {
+        name: name.to_owned(),
+        companies: count("companies"),
+        newest_session: row.get("session").cloned(),
+        quarantined: count("quarantined"),
+        ..WarehouseState::default()
+    })
+}
