@@ -60,7 +60,7 @@ fn unknown_datasets_plans_and_options_are_usage_errors() {
     );
     let (no_symbols, no_calls) = (&["bench", "--symbols", "0"][..], &["bench", "--limit", "0"][..]);
     for arguments in
-        [&["run"][..], &["nothing"], &[], &both, &negative, &no_date, &no_day, no_symbols, no_calls]
+        [&["run", "--symbols"][..], &["nothing"], &[], &both, &negative, &no_date, &no_day, no_symbols, no_calls]
     {
         let output = findata(arguments).run();
         assert_eq!(output.code, Some(2), "{arguments:?} {output:#?}");
@@ -73,6 +73,10 @@ fn unknown_datasets_plans_and_options_are_usage_errors() {
         Some(2),
         "the same option twice, or a URL with an unsupported scheme: {line:#?}"
     );
+    for none in [&["run"][..], &["plan"], &["invoke"]] {
+        let output = findata(none).run();
+        assert!(output.failed(2).contains("no symbols"), "{output:#?}");
+    }
     assert_eq!(server.calls(), 0);
 }
 

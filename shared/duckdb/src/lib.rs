@@ -72,7 +72,7 @@ impl DuckDb {
     ///
     /// # Errors
     /// `Config` if the file does not exist; otherwise the errors of [`DuckDb::open`].
-    pub fn open_to_read(path: &Path, reach: Reach, memory: MemoryLimit) -> Result<Connection> {
+    pub fn open_to_read(path: &Path, reach: Reach<'_>, memory: MemoryLimit) -> Result<Connection> {
         if !path.exists() {
             let fix = "run `findata run` or `findata demo` first, or set the data directory with --home";
             return Err(Error::Config(format!("there is no warehouse at {}; {fix}", path.display())));

@@ -8,7 +8,7 @@ use std::{
 
 use findata_models::Models;
 
-use super::{Failure, global::Global, note, print, print_json};
+use super::{Failure, global::Global, last_home::DefaultHome, note, print, print_json};
 use crate::setup_sql::{self, Given, Values};
 
 /// Maximum number of bytes read from the key file. Every key is far smaller.
@@ -45,12 +45,8 @@ pub(crate) struct Args {
     teardown: bool,
 }
 
-pub(crate) fn setup_sql(
-    global: &Global,
-    from_environment: &[&'static str],
-    args: &Args,
-) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) fn setup_sql(global: &Global, args: &Args) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::Own)?;
     let mut errors = Vec::new();
     let key = args.public_key.as_deref().and_then(|path| {
         read(path)

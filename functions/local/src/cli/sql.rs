@@ -13,6 +13,7 @@ use findata_duckdb::{Reach, resource_failure};
 use super::{
     Failure,
     global::{Global, ResolvedConfig},
+    last_home::DefaultHome,
     output::{self, Reader},
 };
 use crate::render::Table;
@@ -32,8 +33,8 @@ pub(crate) struct Args {
     allow_external: bool,
 }
 
-pub(crate) fn sql(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) fn sql(global: &Global, args: &Args) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::LastRun)?;
     let query = args.query.trim();
     if query.trim_end_matches(';').is_empty() {
         return Err(Failure::Usage("the query is empty: write one SELECT".into()));

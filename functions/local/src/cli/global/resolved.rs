@@ -13,11 +13,22 @@ use findata_pipeline::{command_input::Defaults, ttl_overrides::TtlOverrides};
 use findata_snowflake::Settings;
 use secrecy::SecretString;
 
-use crate::{cli::Failure, data_dir::DataDir};
+use crate::{
+    cli::{
+        Failure,
+        color::Display,
+        last_home::{Found, LastHomes},
+    },
+    data_dir::DataDir,
+};
 
 /// The global options, validated and with defaults applied.
 #[derive(Debug, Clone)]
 pub(crate) struct ResolvedConfig {
+    pub home: Found,
+    /// Where to note the home as that of the last run; `None` if a stage or a warehouse outside of the
+    /// home was given.
+    pub last_homes: Option<LastHomes>,
     pub data_dir: DataDir,
     /// The stage and warehouse to use instead of the data directory, if they are on S3 and
     /// Snowflake.
@@ -39,6 +50,8 @@ pub(crate) struct ResolvedConfig {
     pub clock: AnyClock,
     pub as_of: Option<NaiveDate>,
     pub json: bool,
+    /// What standard error can show.
+    pub display: Display,
 }
 
 /// The stage on S3 and the warehouse on Snowflake.
@@ -57,7 +70,7 @@ impl Cloud {
 impl ResolvedConfig {
     /// Opens the DuckDB warehouse for reading. With `--as-of`, the tables show what was known on
     /// that day.
-    pub(crate) fn open_read_only(&self, reach: Reach) -> Result<Connection, Failure> {
+    pub(crate) fn open_read_only(&self, reach: Reach<'_>) -> Result<Connection, Failure> {
         match (&self.cloud, self.as_of) {
             (Some(_), _) => Err(Failure::Usage(
                 "this command reads DuckDB only: query Snowflake with its own clients; the tables have the same names"
