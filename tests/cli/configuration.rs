@@ -30,7 +30,11 @@ fn a_run_needs_only_the_two_files_in_the_current_folder() {
     assert_eq!((plan.code, &plan.json()["calls"]), (Some(0), &0.into()), "{plan:#?}");
     let plan = findata(&["plan", "--symbols", "AAPL,KO"]).no_key().in_folder(folder.path()).run();
     assert_eq!((plan.code, &plan.json()["symbols"]), (Some(0), &2.into()), "{plan:#?}");
-    let text = findata(&["plan"]).no_key().variable("FINDATA_JSON", "false").in_folder(folder.path()).run();
+    let text = findata(&["plan"])
+        .no_key()
+        .variable("FINDATA_JSON", "false")
+        .in_folder(folder.path())
+        .run();
     assert!(text.code == Some(0) && !text.stdout.starts_with('{'), "{text:#?}");
     // From another folder, --config finds both files, and the paths in them.
     let config = folder.path().join("findata.toml");
@@ -63,7 +67,10 @@ fn faults_of_the_files_are_configuration_errors_with_lines_and_without_secrets()
     fs::remove_file(folder.path().join("findata.toml")).unwrap();
     fs::write(folder.path().join(".env"), "FMP_API_KEY sekret\n").unwrap();
     let output = in_folder(&["sql", "select 1"]);
-    assert!(output.failed(5).contains(".env line 1") && !output.stderr.contains("sekret"), "{output:#?}");
+    assert!(
+        output.failed(5).contains(".env line 1") && !output.stderr.contains("sekret"),
+        "{output:#?}"
+    );
 }
 
 /// The demo in a folder, with a state folder of its own.
@@ -78,7 +85,8 @@ fn the_commands_that_the_demo_prints_work_as_printed() {
     let folder = Home::new();
     let output = demo(&folder).run();
     assert_eq!(output.code, Some(0), "{output:#?}");
-    let commands: Vec<&str> = output.stdout.split("Try next:").nth(1).unwrap().lines().map(str::trim).collect();
+    let commands: Vec<&str> =
+        output.stdout.split("Try next:").nth(1).unwrap().lines().map(str::trim).collect();
     let commands: Vec<&str> = commands.into_iter().filter(|line| line.starts_with("findata ")).collect();
     assert_eq!(commands.len(), 3, "{commands:?}");
     let path = findata_tests::binary().parent().unwrap().display().to_string() + ":/usr/bin:/bin";
@@ -94,7 +102,10 @@ fn the_commands_that_the_demo_prints_work_as_printed() {
             .unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{command}: {stderr}");
-        assert!(stderr.contains("using ./findata-demo, the only home in this folder"), "{command}: {stderr}");
+        assert!(
+            stderr.contains("using ./findata-demo, the only home in this folder"),
+            "{command}: {stderr}"
+        );
     }
 }
 
@@ -109,16 +120,29 @@ fn commands_that_read_use_the_home_of_the_last_run_in_the_folder() {
             .run()
     };
     let run = |home: &str| {
-        findata(&["run", "--symbols", "AAPL,KO", "--days", "30", "--datasets", "profile", "--today", "2026-09-18"])
-            .url(server.url())
-            .option("--home", home)
-            .variable("XDG_STATE_HOME", state.path())
-            .in_folder(folder.path())
-            .run()
+        findata(&[
+            "run",
+            "--symbols",
+            "AAPL,KO",
+            "--days",
+            "30",
+            "--datasets",
+            "profile",
+            "--today",
+            "2026-09-18",
+        ])
+        .url(server.url())
+        .option("--home", home)
+        .variable("XDG_STATE_HOME", state.path())
+        .in_folder(folder.path())
+        .run()
     };
     let output = sql(folder.path());
     assert_eq!(output.json()[0]["n"], 5);
-    assert!(output.stderr.contains("using ./findata-demo, the home of the last run in this folder"), "{output:#?}");
+    assert!(
+        output.stderr.contains("using ./findata-demo, the home of the last run in this folder"),
+        "{output:#?}"
+    );
     assert_eq!(run("elsewhere").code, Some(0));
     let output = sql(folder.path());
     assert!(output.json()[0]["n"] == 2 && output.stderr.contains("using ./elsewhere"), "{output:#?}");
@@ -140,7 +164,9 @@ fn commands_that_read_use_the_home_of_the_last_run_in_the_folder() {
 fn quiet_leaves_only_errors_and_color_applies_to_help() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let run = |option: &str| {
-        let command = findata(&["run", "--symbols", "AAPL", "--days", "30", option]).home(&home).url(server.url());
+        let command = findata(&["run", "--symbols", "AAPL", "--days", "30", option])
+            .home(&home)
+            .url(server.url());
         command.run()
     };
     let output = run("-q");

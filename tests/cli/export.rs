@@ -31,8 +31,10 @@ fn read(query: &str) -> Vec<String> {
 
 /// The names in a folder, including hidden ones.
 fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -42,7 +44,10 @@ fn parquet_and_csv_files_have_the_rows_and_types_of_the_tables() {
     let (home, target) = filled();
     let folder = target.path().join("all");
     let output = written(&export(&home, &[], &folder));
-    assert!(output.stdout.contains("fact_market_metrics.parquet (") && output.stdout.contains("rows, "), "{output:#?}");
+    assert!(
+        output.stdout.contains("fact_market_metrics.parquet (") && output.stdout.contains("rows, "),
+        "{output:#?}"
+    );
     assert_eq!(names(target.path()), ["all"], "no temporary folder remains");
     let tables = "select (select count(*) from duckdb_tables() where schema_name = 'analytics') + \
                   (select count(*) from duckdb_views() where schema_name = 'analytics')";
@@ -50,7 +55,11 @@ fn parquet_and_csv_files_have_the_rows_and_types_of_the_tables() {
     for table in ["dim_company", "fact_market_metrics", "fact_financial_ratios", "fact_financials_history"] {
         let file = folder.join(format!("{table}.parquet")).display().to_string();
         let content = |from: &str| format!("select count(*), sum(hash(t)) from (select * from {from}) t");
-        assert_eq!(read(&content(&format!("'{file}'"))), home.lines(&content(&format!("analytics.{table}"))), "{table}");
+        assert_eq!(
+            read(&content(&format!("'{file}'"))),
+            home.lines(&content(&format!("analytics.{table}"))),
+            "{table}"
+        );
     }
     let csv = target.path().join("quality.csv");
     written(&export(&home, &["ops.quality"], &csv));
@@ -64,7 +73,10 @@ fn csv_quotes_what_needs_it_and_tells_null_from_an_empty_text() {
     let file = target.path().join("x.csv");
     let query = "select 'a,\"b' x, null y, '' z, date '2026-01-02' d, 1.50::decimal(9,2) n, '=1+1' f";
     written(&export(&home, &["--query", query], &file));
-    assert_eq!(fs::read_to_string(&file).unwrap(), "x,y,z,d,n,f\n\"a,\"\"b\",,\"\",2026-01-02,1.50,=1+1\n");
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        "x,y,z,d,n,f\n\"a,\"\"b\",,\"\",2026-01-02,1.50,=1+1\n"
+    );
 }
 
 #[test]
@@ -77,8 +89,10 @@ fn partitions_are_folders_that_other_tools_read() {
     };
     written(&partitioned(&[]));
     assert_eq!(names(&folder), ["symbol=AAPL", "symbol=KO"]);
-    let count = format!("select symbol, count(*) from '{}/*/*.parquet' group by 1 order by 1", folder.display());
-    let expected = home.lines("select symbol, count(*) from analytics.fact_daily_prices group by 1 order by 1");
+    let count =
+        format!("select symbol, count(*) from '{}/*/*.parquet' group by 1 order by 1", folder.display());
+    let expected =
+        home.lines("select symbol, count(*) from analytics.fact_daily_prices group by 1 order by 1");
     assert_eq!(read(&count), expected);
     assert!(partitioned(&[]).run().failed(2).contains("--force"));
     written(&partitioned(&["--force"]));
@@ -88,7 +102,11 @@ fn partitions_are_folders_that_other_tools_read() {
     assert!(partitioned(&["--force"]).run().failed(2).contains("other files"));
     assert!(folder.join("mine.txt").is_file());
     let tables = target.path().join("tables");
-    written(&export(&home, &["fact_growth_rates", "--partition-by", "basis", "--format", "csv"], &tables));
+    written(&export(
+        &home,
+        &["fact_growth_rates", "--partition-by", "basis", "--format", "csv"],
+        &tables,
+    ));
     assert!(names(&tables.join("fact_growth_rates")).iter().all(|name| name.starts_with("basis=")));
     let output = export(&home, &["dim_company", "--partition-by", "nothing"], &tables).run();
     assert!(output.failed(2).contains("no column nothing"), "{output:#?}");
@@ -116,7 +134,13 @@ fn excel_cells_have_types_and_formulas_stay_texts() {
     written(&export(&home, &["--query", query], &file));
     let parts = workbook(&file);
     let sheet = &parts["xl/worksheets/sheet1.xml"];
-    for cell in ["<c r=\"A2\"><v>42</v>", "<c r=\"B2\"><v>1.5</v>", "<v>46024</v>", "<v>46024.5</v>", "t=\"b\""] {
+    for cell in [
+        "<c r=\"A2\"><v>42</v>",
+        "<c r=\"B2\"><v>1.5</v>",
+        "<v>46024</v>",
+        "<v>46024.5</v>",
+        "t=\"b\"",
+    ] {
         assert!(sheet.contains(cell), "{cell} is missing in {sheet}");
     }
     assert!(!sheet.contains("<f>") && !sheet.contains("r=\"F2\""), "{sheet}");
@@ -144,7 +168,8 @@ fn existing_files_are_replaced_only_on_request_and_failures_leave_nothing() {
     let file = target.path().join("x.csv");
     fs::write(&file, "mine").unwrap();
     let before = home.content();
-    let query = |query: &str, more: &[&str]| export(&home, &[&["--query", query], more].concat(), &file).run();
+    let query =
+        |query: &str, more: &[&str]| export(&home, &[&["--query", query], more].concat(), &file).run();
     assert!(query("select 1 x", &[]).failed(2).contains("--force"));
     // The query fails after many rows; the old file stays.
     let fails_late = "select cast(if(i > 900000, 'x', '1') as int) x from range(1000000) t(i)";
@@ -172,6 +197,8 @@ fn existing_files_are_replaced_only_on_request_and_failures_leave_nothing() {
     assert_eq!(unwritable.code, Some(1), "{unwritable:#?}");
     assert_eq!(names(target.path()), ["x.csv"]);
     assert_eq!(home.content(), before);
-    let json = export(&home, &["dim_company", "--json", "--as-of", "2026-09-17"], &target.path().join("z.csv")).run();
+    let json =
+        export(&home, &["dim_company", "--json", "--as-of", "2026-09-17"], &target.path().join("z.csv"))
+            .run();
     assert_eq!(json.json()[0]["rows"], 2);
 }

@@ -12,9 +12,15 @@ fn completions_name_every_command_and_bash_accepts_its_script() {
         }
     }
     let script = findata(&["completions", "bash"]).run().stdout;
-    let check = format!("{script}\nCOMP_WORDS=(findata exp); COMP_CWORD=1; _findata findata exp findata; echo \"${{COMPREPLY[@]}}\"");
+    let check = format!(
+        "{script}\nCOMP_WORDS=(findata exp); COMP_CWORD=1; _findata findata exp findata; echo \"${{COMPREPLY[@]}}\""
+    );
     let bash = std::process::Command::new("bash").args(["-c", &check]).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&bash.stdout).trim(), "explain export".trim_start_matches("explain "), "{bash:?}");
+    assert_eq!(
+        String::from_utf8_lossy(&bash.stdout).trim(),
+        "explain export".trim_start_matches("explain "),
+        "{bash:?}"
+    );
     assert_eq!(findata(&["completions", "csh"]).run().code, Some(2));
 }
 
@@ -24,7 +30,11 @@ fn manual_pages_are_written_for_every_command() {
     let folder = home.path().join("man/man1");
     let output = findata(&["man", "-o", folder.to_str().unwrap()]).no_key().run();
     assert_eq!(output.code, Some(0), "{output:#?}");
-    for (page, text) in [("findata", "findata\\-export"), ("findata-run", "universe"), ("findata-export", "Parquet")] {
+    for (page, text) in [
+        ("findata", "findata\\-export"),
+        ("findata-run", "universe"),
+        ("findata-export", "Parquet"),
+    ] {
         let written = std::fs::read_to_string(folder.join(format!("{page}.1"))).unwrap();
         assert!(written.contains(".TH") && written.contains(text), "{page}: {written}");
     }

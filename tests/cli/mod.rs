@@ -8,6 +8,7 @@ mod bench;
 mod configuration;
 mod corrections;
 mod dictionary;
+mod diff;
 mod doctor;
 mod echoed_key;
 mod explain;

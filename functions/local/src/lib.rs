@@ -8,12 +8,13 @@
 //! [`cli`] parses the command line; it is the only module that reads the environment and the real
 //! clock. [`render`] formats results for people. [`doctor`] checks the setup, and [`setup_sql`]
 //! writes the script that sets up a Snowflake account. [`export`] writes tables as Parquet, CSV and Excel
-//! files. [`bench`] measures whole runs.
+//! files, and [`diff`] compares two runs. [`bench`] measures whole runs.
 
 pub mod bench;
 pub mod bus;
 pub mod cli;
 pub mod data_dir;
+pub mod diff;
 pub mod doctor;
 pub mod export;
 pub mod host;

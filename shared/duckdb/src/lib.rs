@@ -23,7 +23,7 @@ use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, usage::
 use config::connect;
 pub use config::{Reach, remove_spill_folders};
 use error::failure;
-pub use error::resource_failure;
+pub use error::{is_disk_full, resource_failure};
 use landing::{damage, rows_of};
 pub use memory::MemoryLimit;
 use session::{Change, Session};

@@ -1,5 +1,6 @@
 //! `findata doctor`: shows the configuration and checks the setup.
 
+use findata_duckdb::MemoryLimit;
 use serde::Serialize;
 
 use super::{
@@ -91,7 +92,7 @@ fn effective(global: &Global, config: &ResolvedConfig) -> Vec<Effective> {
             or(config.fmp_bytes.map(|bytes| (bytes / 1_000_000_000).to_string()), "limit of the plan"),
         ),
         ("fmp_burst", or(config.fmp_burst.map(|burst| burst.to_string()), "limit of the plan")),
-        ("memory", config.memory.to_string()),
+        ("memory", memory(config.memory)),
         ("keep_days", or(config.keep.map(days), "all")),
         ("index", or(config.index.as_ref().map(ToString::to_string), "none")),
         ("today", or(global.today.clone(), "the current day")),
@@ -110,6 +111,11 @@ fn effective(global: &Global, config: &ResolvedConfig) -> Vec<Effective> {
     found
 }
 
+fn memory(limit: MemoryLimit) -> String {
+    let text = limit.to_string();
+    text.trim_end_matches('B').parse().map_or(text.clone(), crate::render::bytes)
+}
+
 fn text(settings: &[Effective], checks: &[Check]) -> String {
     let width = |of: fn(&Effective) -> &str, most: usize| {
         settings
@@ -119,7 +125,7 @@ fn text(settings: &[Effective], checks: &[Check]) -> String {
             .max()
             .unwrap_or(0)
     };
-    let (names, values) = (width(|s| &s.name, 30), width(|s| &s.value, 36));
+    let (names, values) = (width(|s| &s.name, 30), width(|s| &s.value, 44));
     let mut text: String = settings
         .iter()
         .map(|s| format!("{:<names$}  {:<values$}  {}\n", s.name, s.value, s.source))

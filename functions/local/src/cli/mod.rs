@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod demo;
 mod dictionary;
+mod diff;
 mod doctor;
 mod explain;
 mod export;
@@ -86,6 +87,8 @@ enum Command {
     Sql(sql::Args),
     /// Trace a figure to its formula, inputs, rows and files, or explain why it is NULL
     Explain(explain::Args),
+    /// Show which figures changed between two runs, and why
+    Diff(diff::Args),
     /// Write tables or the result of a query as Parquet, CSV or Excel files
     Export(export::Args),
     /// Write a report as one HTML file: the runs, all companies and their figures, or a few companies
@@ -209,6 +212,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Invoke(args) => invoke::invoke(&cli.global, &args, &signals).await,
         Command::Sql(args) => sql::sql(&cli.global, &args),
         Command::Explain(args) => explain::explain(&cli.global, &args),
+        Command::Diff(args) => diff::diff(&cli.global, &args),
         Command::Export(args) => export::export(&cli.global, &args, &signals).await,
         Command::Report(args) => report::report(&cli.global, &args).await,
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, &args),

@@ -1,6 +1,10 @@
 //! Writes Excel workbooks: one sheet for each source, with typed cells.
 
-use std::path::Path;
+use std::{
+    io,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+};
 
 use ::duckdb::{
     Connection,
@@ -11,11 +15,10 @@ use ::duckdb::{
     },
 };
 use findata_domain::{Error, Result};
-use findata_duckdb::resource_failure;
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 use tokio_util::sync::CancellationToken;
 
-use super::{Source, target::unwritable};
+use super::{Source, Target, failure, target::unwritable};
 
 /// Maximum number of rows of a sheet, without the header.
 const MAX_ROWS: u32 = 1_048_575;
@@ -36,13 +39,31 @@ const DAY_MICROS: f64 = 86_400_000_000.0;
 pub(super) fn write(
     connection: &Connection,
     sources: &[Source],
-    path: &Path,
+    target: &Target,
+    part: &Path,
     stop: &CancellationToken,
 ) -> Result<u64> {
-    let failed = |error: XlsxError| workbook_failure(path, error);
+    // rust_xlsxwriter panics if it cannot write to its temporary file, because the disk is full. The
+    // panic's own message, which is not for users, is not printed.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let result =
+        panic::catch_unwind(AssertUnwindSafe(|| write_book(connection, sources, target, part, stop)));
+    panic::set_hook(hook);
+    result.unwrap_or_else(|_| Err(unwritable(&target.path, &io::ErrorKind::StorageFull.into())))
+}
+
+fn write_book(
+    connection: &Connection,
+    sources: &[Source],
+    target: &Target,
+    part: &Path,
+    stop: &CancellationToken,
+) -> Result<u64> {
+    let failed = |error: XlsxError| workbook_failure(target, error);
     let mut workbook = Workbook::new();
     // The rows of a sheet go to a temporary file beside the workbook.
-    workbook.set_tempdir(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+    workbook.set_tempdir(part.parent().unwrap_or(Path::new("."))).map_err(failed)?;
     let formats = Formats {
         header: Format::new().set_bold(),
         date: Format::new().set_num_format("yyyy-mm-dd"),
@@ -54,9 +75,9 @@ pub(super) fn write(
         let sheet = workbook.add_worksheet_with_low_memory().map_err(failed)?;
         names.push(sheet_name(&source.name, &names));
         sheet.set_name(names.last().map_or("", String::as_str)).map_err(failed)?;
-        rows += u64::from(write_sheet(connection, source, sheet, &formats, path, stop)?);
+        rows += u64::from(write_sheet(connection, source, sheet, &formats, target, stop)?);
     }
-    workbook.save(path).map_err(failed)?;
+    workbook.save(part).map_err(failed)?;
     Ok(rows)
 }
 
@@ -71,11 +92,11 @@ fn write_sheet(
     source: &Source,
     sheet: &mut Worksheet,
     formats: &Formats,
-    path: &Path,
+    target: &Target,
     stop: &CancellationToken,
 ) -> Result<u32> {
-    let query_failed = |error: ::duckdb::Error| query_failure(path, &error);
-    let failed = |error: XlsxError| workbook_failure(path, error);
+    let query_failed = |error: ::duckdb::Error| failure(target, &error);
+    let failed = |error: XlsxError| workbook_failure(target, error);
     let mut statement = connection.prepare(&source.query).map_err(query_failed)?;
     // The returned iterator panics on an error, whereas `step` returns it.
     drop(statement.stream_arrow([]).map_err(query_failed)?);
@@ -113,7 +134,7 @@ fn write_sheet(
                          parquet or csv",
                         source.name
                     )),
-                    CellError::Workbook(error) => workbook_failure(path, error),
+                    CellError::Workbook(error) => workbook_failure(target, error),
                     CellError::Value(text) => Error::Stop(format!("cannot read a value of {}: {text}", source.name)),
                 })?;
             }
@@ -197,14 +218,9 @@ fn sheet_name(name: &str, taken: &[String]) -> String {
     std::iter::once(cut(MAX_NAME)).chain(numbered).find(is_free).unwrap_or_default()
 }
 
-fn query_failure(path: &Path, error: &::duckdb::Error) -> Error {
-    let text = || error.to_string().split("\n\n").next().unwrap_or_default().trim().to_owned();
-    resource_failure(path, error).unwrap_or_else(|| Error::Reject(text()))
-}
-
-fn workbook_failure(path: &Path, error: XlsxError) -> Error {
+fn workbook_failure(target: &Target, error: XlsxError) -> Error {
     match error {
-        XlsxError::IoError(error) => unwritable(path, &error),
+        XlsxError::IoError(error) => unwritable(&target.path, &error),
         other => Error::Stop(format!("cannot write an Excel file: {other}")),
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use ::duckdb::Connection;
 use findata_domain::{Error, Result, sql::literal};
-use findata_duckdb::resource_failure;
+use findata_duckdb::{is_disk_full, resource_failure};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -67,7 +67,7 @@ pub fn write(
         for sources in sheets {
             let name = &sources.first().map_or("", |source| source.name.as_str());
             let (part, path) = target.part(name);
-            let rows = excel::write(connection, sources, &part, stop).map_err(interrupted)?;
+            let rows = excel::write(connection, sources, target, &part, stop).map_err(interrupted)?;
             written.push((part, path, rows));
         }
     } else {
@@ -133,6 +133,14 @@ pub(crate) fn texts(connection: &Connection, query: &str) -> ::duckdb::Result<Ve
 
 /// Classifies an error of DuckDB.
 fn failure(target: &Target, error: &::duckdb::Error) -> Error {
+    if is_disk_full(error) {
+        return Error::Resource(format!(
+            "no space left on the disk for {} or for temporary files in {}: free some space, choose another \
+             --output, or set TMPDIR",
+            target.path.display(),
+            std::env::temp_dir().display()
+        ));
+    }
     if let Some(error) = resource_failure(&target.path, error) {
         return error;
     }
