@@ -65,6 +65,10 @@ fn faults_of_the_files_are_configuration_errors_with_lines_and_without_secrets()
     let output = in_folder(&["sql", "select 1"]);
     assert!(output.failed(5).contains("findata.toml line 1: fmp-plan: \"golden\""), "{output:#?}");
     fs::remove_file(folder.path().join("findata.toml")).unwrap();
+    // A folder named .env is a virtual environment of Python.
+    fs::create_dir(folder.path().join(".env")).unwrap();
+    assert!(in_folder(&["sql", "select 1"]).failed(5).contains("no warehouse"));
+    fs::remove_dir(folder.path().join(".env")).unwrap();
     fs::write(folder.path().join(".env"), "FMP_API_KEY sekret\n").unwrap();
     let output = in_folder(&["sql", "select 1"]);
     assert!(

@@ -6,7 +6,13 @@ use findata_tests::{Home, Simulator, findata, today};
 /// Runs on a day with a revision of the data.
 fn run(home: &Home, days_ago: u64, revision: u32, symbols: &str, more: &[&str]) {
     let day = today() - chrono::Days::new(days_ago);
-    let options = Options { symbols: 41, today: day, anchor: Some(today()), revision, ..Options::default() };
+    let options = Options {
+        symbols: 41,
+        today: day,
+        anchor: Some(today()),
+        revision,
+        ..Options::default()
+    };
     let server = Simulator::start(options);
     let output = findata(&[&["run", "--json", "--days", "30", "--symbols", symbols], more].concat())
         .option("--home", home.path())
@@ -50,7 +56,10 @@ fn each_change_between_two_runs_has_a_reason() {
     for line in restated {
         let (day, values) = line.split_once('|').unwrap();
         let change = changes.iter().find(|c| {
-            c["table"] == "fact_financials" && c["symbol"] == "RESTA" && c["metric"] == "revenue" && c["date"] == day
+            c["table"] == "fact_financials"
+                && c["symbol"] == "RESTA"
+                && c["metric"] == "revenue"
+                && c["date"] == day
         });
         let change = change.unwrap_or_else(|| panic!("{day} is missing"));
         let found = [&change["old"], &change["new"]].map(|value| value.as_f64().unwrap());
@@ -58,15 +67,22 @@ fn each_change_between_two_runs_has_a_reason() {
         assert_eq!(found.as_slice(), expected, "{day}");
     }
     // The text begins with the counts; the order of the runs does not matter.
-    let text = diff(&["latest", "previous", "--symbol", "aapl", "--metric", "PE_ratio_ttm"]);
+    let text = diff(&["latest", "previous", "--symbol", "aapl", "--metric", "P/E"]);
     assert_eq!(text.code, Some(0), "{text:#?}");
     assert!(text.stdout.contains("price               1 company, 1 figure\n"), "{}", text.stdout);
     assert!(text.stdout.contains("AAPL  2026-09-18 market  pe_ratio_ttm"), "{}", text.stdout);
     let limited = diff(&["--limit", "3"]).stdout;
-    assert!(limited.contains("\n3 of ") && limited.contains("restatement         1 company, "), "{limited}");
+    assert!(
+        limited.contains("\n3 of ") && limited.contains("restatement         1 company, "),
+        "{limited}"
+    );
     let ids: Vec<String> = home.lines("select run_id from ops.published order by 1");
     assert_eq!(diff(&[&ids[0], &ids[1], "--limit", "3"]).stdout, limited);
-    for (arguments, message) in [(&["latest", "latest"][..], "name two runs"), (&["nothing"], "is not a run")] {
+    for (arguments, message) in [
+        (&["latest", "latest"][..], "name two runs"),
+        (&["nothing"], "is not a run"),
+        (&["--metric", "nothing_like_it"], "nothing_like_it"),
+    ] {
         assert!(diff(arguments).failed(2).contains(message), "{arguments:?}");
     }
     assert_eq!(home.content(), before);

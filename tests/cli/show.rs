@@ -6,7 +6,20 @@ use findata_tests::{Home, findata, wait_until};
 fn help_lists_the_commands_and_version_prints_the_version() {
     let help = findata(&["--help"]).no_key().run();
     assert_eq!(help.code, Some(0));
-    for command in ["demo", "run", "plan", "sql", "explain", "dictionary", "fmp-server", "bench"] {
+    for command in [
+        "demo",
+        "run",
+        "plan",
+        "sql",
+        "explain",
+        "export",
+        "diff",
+        "completions",
+        "man",
+        "dictionary",
+        "fmp-server",
+        "bench",
+    ] {
         assert!(
             help.stdout.lines().any(|line| line.trim_start().starts_with(command)),
             "{command} is missing in\n{}",

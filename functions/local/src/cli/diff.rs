@@ -2,6 +2,7 @@
 
 use findata_domain::Symbol;
 use findata_duckdb::Reach;
+use findata_explain::ask::find;
 use findata_models::Models;
 
 use super::{Failure, global::Global, last_home::DefaultHome, print, print_json, symbol_file};
@@ -21,7 +22,7 @@ pub(crate) struct Args {
     /// List only changes of these companies
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     symbol: Vec<String>,
-    /// List only changes of this figure, such as pe_ratio_ttm
+    /// List only changes of this figure, such as pe_ratio_ttm or P/E
     #[arg(long, value_name = "METRIC")]
     metric: Option<String>,
     /// List at most this many changes; 0 prints only the summary
@@ -35,9 +36,11 @@ pub(crate) fn diff(global: &Global, args: &Args) -> Result<u8, Failure> {
         true => Vec::new(),
         false => symbol_file::parse(args.symbol.iter().map(String::as_str))?,
     };
+    let models = Models::built_in()?;
+    let metric = args.metric.as_ref().map(|name| find(name, None, models)).transpose()?;
     let filter = Filter {
         symbols: symbols.iter().map(Symbol::to_string).collect(),
-        metric: args.metric.as_ref().map(|metric| metric.trim().to_lowercase()),
+        metric: metric.map(|(_, column)| column.to_owned()),
         limit: args.limit,
     };
     let connection = config.open_read_only(Reach::Warehouse)?;
@@ -49,7 +52,7 @@ pub(crate) fn diff(global: &Global, args: &Args) -> Result<u8, Failure> {
     if old.run_id > new.run_id {
         (old, new) = (new, old);
     }
-    let difference = diff::compare(&connection, &Models::built_in()?.registry, old, new, &filter)?;
+    let difference = diff::compare(&connection, &models.registry, old, new, &filter)?;
     if config.json {
         print_json(&difference)?;
     } else {

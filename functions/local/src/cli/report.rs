@@ -39,7 +39,7 @@ pub(crate) struct Args {
     symbols: Vec<String>,
     /// File to write; an existing file is replaced [default in --home: `report.html`,
     /// `report-SYMBOL.html` for one company, `report-companies.html` for several]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     output: Option<PathBuf>,
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ARN")]
     role_arn: Option<String>,
     /// PEM file with the public key of the service user
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     public_key: Option<PathBuf>,
     /// Maximum credits that the warehouse may use per month [default: 20]
     #[arg(long, value_name = "N")]

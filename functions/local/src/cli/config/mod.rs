@@ -41,7 +41,7 @@ const WITHOUT_FILES: [&str; 3] = ["completions", "man", "help"];
 pub(crate) struct Config {
     /// The variables of the environment and of `.env`.
     pub variables: Variables,
-    /// The options that a file sets for commands other than this one, too.
+    /// Everything that flags in the environment and the files set, for this and other commands.
     settings: Vec<Setting>,
     /// Where an option's value comes from, by the option's id. An option that has its default is missing.
     sources: BTreeMap<String, Source>,
@@ -252,7 +252,10 @@ fn read(path: &Path, required: bool) -> Result<Option<String>, Error> {
             Ok(text) => Ok(Some(text.trim_start_matches('\u{feff}').to_owned())),
             Err(_) => Err(Error::Config(format!("{} is not UTF-8 text: save it as UTF-8", path.display()))),
         },
-        Err(error) if error.kind() == ErrorKind::NotFound && !required => Ok(None),
+        // A folder named .env is a virtual environment of Python.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) && !required => {
+            Ok(None)
+        }
         Err(error) => Err(Error::Config(format!("cannot read {}: {error}", path.display()))),
     }
 }
