@@ -59,9 +59,17 @@ fn unknown_datasets_plans_and_options_are_usage_errors() {
         with(&["--days", "0"]),
     );
     let (no_symbols, no_calls) = (&["bench", "--symbols", "0"][..], &["bench", "--limit", "0"][..]);
-    for arguments in
-        [&["run"][..], &["nothing"], &[], &both, &negative, &no_date, &no_day, no_symbols, no_calls]
-    {
+    for arguments in [
+        &["run", "--symbols"][..],
+        &["nothing"],
+        &[],
+        &both,
+        &negative,
+        &no_date,
+        &no_day,
+        no_symbols,
+        no_calls,
+    ] {
         let output = findata(arguments).run();
         assert_eq!(output.code, Some(2), "{arguments:?} {output:#?}");
         assert!(output.stdout.is_empty() && !output.stderr.contains("panicked"), "{output:#?}");
@@ -73,6 +81,10 @@ fn unknown_datasets_plans_and_options_are_usage_errors() {
         Some(2),
         "the same option twice, or a URL with an unsupported scheme: {line:#?}"
     );
+    for none in [&["run"][..], &["plan"], &["invoke"]] {
+        let output = findata(none).run();
+        assert!(output.failed(2).contains("no symbols"), "{output:#?}");
+    }
     assert_eq!(server.calls(), 0);
 }
 

@@ -18,6 +18,8 @@ use super::{TIMEOUT, home::Home};
 pub struct Command {
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
+    /// The current folder, instead of a temporary one.
+    folder: Option<PathBuf>,
     stdout: Destination,
     stderr: Destination,
 }
@@ -55,6 +57,7 @@ pub fn findata(arguments: &[&str]) -> Command {
     Command {
         arguments: arguments.iter().map(OsString::from).collect(),
         variables: Vec::new(),
+        folder: None,
         stdout: Destination::File,
         stderr: Destination::File,
     }
@@ -89,6 +92,12 @@ impl Command {
     /// Sets the home, and sets today to [`today`](super::home::today).
     pub fn home(self, home: &Home) -> Self {
         self.option("--home", home.path()).option("--today", super::home::today().to_string())
+    }
+
+    /// Runs the command in this folder.
+    pub fn in_folder(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_owned());
+        self
     }
 
     /// Sets the FMP server.
@@ -150,7 +159,7 @@ impl Command {
             .args(&self.arguments)
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(folder);
+            .current_dir(self.folder.as_deref().unwrap_or(folder));
         process
     }
 

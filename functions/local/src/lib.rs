@@ -9,18 +9,21 @@
 //! [`cli`] parses the command line; it is the only module that reads the environment and the real
 //! clock. [`render`] formats results for people. [`doctor`] checks the setup, and [`setup_sql`]
 //! writes the script that sets up a Snowflake account. [`status`] reads what has run and what is due.
-//! [`bench`] measures whole runs.
+//! [`export`] writes tables as Parquet, CSV and Excel files, and [`diff`] compares two runs. [`bench`]
+//! measures whole runs.
 
 pub mod bench;
 pub mod bus;
 pub mod cli;
 pub mod data_dir;
+pub mod diff;
 pub mod doctor;
+pub mod export;
 pub mod host;
 pub mod journal;
 pub mod queue;
 pub mod render;
 pub mod setup_sql;
 pub mod stage;
-pub mod working_copy;
 pub mod status;
+pub mod working_copy;

@@ -22,7 +22,7 @@ use crate::{DuckDb, MemoryLimit, Reach, config::read_config, error::failure, tex
 pub fn open(
     path: &Path,
     day: NaiveDate,
-    reach: Reach,
+    reach: Reach<'_>,
     memory: MemoryLimit,
     models: &Models,
 ) -> Result<Connection> {
@@ -34,7 +34,7 @@ pub fn open(
 fn build(
     path: &Path,
     day: NaiveDate,
-    reach: Reach,
+    reach: Reach<'_>,
     memory: MemoryLimit,
     models: &Models,
 ) -> ::duckdb::Result<Connection> {

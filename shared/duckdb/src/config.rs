@@ -6,26 +6,31 @@ use std::{
 };
 
 use ::duckdb::{AccessMode, Config, Connection};
-use findata_domain::{Error, Result};
+use findata_domain::{Error, Result, sql::literal};
 
 use crate::{MemoryLimit, error::failure};
 
 /// The resources that queries of a read-only connection may access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum Reach<'a> {
     /// Only the warehouse. Queries cannot access other files, databases, extensions or the network,
     /// and cannot change settings.
     Warehouse,
+    /// The warehouse, and the files in this folder, which queries may also write. The path is absolute.
+    Folder(&'a Path),
     /// The warehouse, and all files that the process may read.
     Files,
 }
 
-impl Reach {
+impl Reach<'_> {
     /// Applies the restrictions to a connection. Its database files must be open already.
     pub(crate) fn restrict(self, connection: &Connection) -> ::duckdb::Result<()> {
+        let close = "set enable_external_access = false; set lock_configuration = true";
         match self {
-            Reach::Warehouse => {
-                connection.execute_batch("set enable_external_access = false; set lock_configuration = true")
+            Reach::Warehouse => connection.execute_batch(close),
+            Reach::Folder(folder) => {
+                let folder = literal(&folder.to_string_lossy());
+                connection.execute_batch(&format!("set allowed_directories = [{folder}]; {close}"))
             }
             Reach::Files => Ok(()),
         }

@@ -66,7 +66,7 @@ pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
         Some(Error::Resource(format!(
             "no space left on the disk for the temporary files of {file}: {space}"
         )))
-    } else if text.contains("No space left") || text.contains("Disk quota exceeded") {
+    } else if is_disk_full(error) {
         Some(Error::Resource(format!(
             "no space left on the disk for {file} or its temporary files: {space}"
         )))
@@ -78,6 +78,12 @@ pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
     } else {
         None
     }
+}
+
+/// Returns whether the disk of a file that DuckDB writes is full.
+pub fn is_disk_full(error: &::duckdb::Error) -> bool {
+    let text = error.to_string();
+    text.contains("No space left") || text.contains("Disk quota exceeded")
 }
 
 /// Returns whether a statement needs more memory than the limit. Returns false for a full disk,

@@ -23,7 +23,7 @@ use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, usage::
 use config::connect;
 pub use config::{Reach, refuse_folder, remove_spill_folders};
 use error::failure;
-pub use error::resource_failure;
+pub use error::{is_disk_full, resource_failure};
 use landing::{damage, rows_of};
 pub use lock::holder;
 pub use memory::MemoryLimit;
@@ -73,7 +73,7 @@ impl DuckDb {
     ///
     /// # Errors
     /// `Config` if the file does not exist; otherwise the errors of [`DuckDb::open`].
-    pub fn open_to_read(path: &Path, reach: Reach, memory: MemoryLimit) -> Result<Connection> {
+    pub fn open_to_read(path: &Path, reach: Reach<'_>, memory: MemoryLimit) -> Result<Connection> {
         if !path.exists() {
             let fix = "run `findata run` or `findata demo` first, or set the data directory with --home";
             return Err(Error::Config(format!("there is no warehouse at {}; {fix}", path.display())));

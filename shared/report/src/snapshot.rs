@@ -6,7 +6,6 @@ use chrono::NaiveDate;
 use duckdb::Connection;
 use findata_domain::{Result, Symbol, sql::literal};
 use findata_explain::{
-    ask::Fact,
     company, meaning,
     rows::{Row, date, figure, rows},
 };

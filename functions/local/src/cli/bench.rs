@@ -56,7 +56,7 @@ fn limit(text: &str) -> Result<Limit, String> {
 }
 
 pub(crate) async fn bench(global: &Global, args: &Args, signals: &Signals) -> Result<u8, Failure> {
-    let json = global.wants_json()?;
+    let json = global.json;
     let settings = Settings {
         symbols: args.symbols.clone(),
         limits: args.limit.iter().map(|limit| limit.0).collect(),

@@ -1,6 +1,6 @@
 //! `findata demo`: a complete run against the synthetic FMP.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use findata_domain::{Error, Symbol, clock::Clock};
 use findata_fmp::FmpPlan;
@@ -8,10 +8,14 @@ use findata_fmp_simulator as simulator;
 use findata_pipeline::run::Universe;
 use secrecy::SecretString;
 
-use super::{Failure, Signals, global::Global, print, report, request::HistoryArgs, run};
-
-/// The default of `--home`.
-const HOME: &str = "./findata-demo";
+use super::{
+    Failure, Signals,
+    global::Global,
+    last_home::{DEMO_HOME, DefaultHome},
+    print, report,
+    request::HistoryArgs,
+    run,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -25,13 +29,8 @@ pub(crate) struct Args {
     history: HistoryArgs,
 }
 
-pub(crate) async fn demo(
-    global: &Global,
-    from_environment: &[&'static str],
-    args: &Args,
-    signals: &Signals,
-) -> Result<u8, Failure> {
-    let mut config = global.resolve(from_environment, HOME)?;
+pub(crate) async fn demo(global: &Global, args: &Args, signals: &Signals) -> Result<u8, Failure> {
+    let mut config = global.resolve(DefaultHome::Demo)?;
     let companies = args.companies as usize;
     let options = simulator::Options {
         symbols: companies,
@@ -56,20 +55,22 @@ pub(crate) async fn demo(
     let code = run::print_summary(config.json, &config.warehouse(), &summary)?;
     let written = report::create(&config, &[], None).await?;
     if !config.json {
-        let home = global.home.as_deref().map_or_else(|| HOME.to_owned(), |home| home.display().to_string());
-        print(&format!("\n  report    {written}\n\n{}", next_steps(&home)))?;
+        print(&format!("\n  report    {written}\n\n{}", next_steps(&config.home.home)))?;
     }
     Ok(code)
 }
 
-/// Commands to try next.
-fn next_steps(home: &str) -> String {
-    let home = quoted(home);
+/// Commands to try next. They find the demo's own home, because it is the home of the last run.
+fn next_steps(home: &Path) -> String {
+    let home = match home == Path::new(DEMO_HOME) {
+        true => String::new(),
+        false => format!(" --home {}", quoted(&home.display().to_string())),
+    };
     format!(
         "Try next:\n  \
-         findata report AAPL --home {home}\n  \
-         findata explain AAPL P/E --home {home}\n  \
-         findata sql --home {home} \"select symbol, metric_date, pe_ratio_ttm from analytics.fact_market_metrics \
+         findata report AAPL{home}\n  \
+         findata explain AAPL P/E{home}\n  \
+         findata sql{home} \"select symbol, metric_date, pe_ratio_ttm from analytics.fact_market_metrics \
          order by metric_date desc, symbol limit 10\"\n"
     )
 }
@@ -89,8 +90,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_commands_to_try_name_the_home() {
-        assert!(next_steps("./findata-demo").contains("report AAPL --home ./findata-demo\n"));
-        assert!(next_steps("/tmp/it's here").contains(r"report AAPL --home '/tmp/it'\''s here'"));
+    fn the_commands_to_try_name_a_home_of_the_users_choice() {
+        assert!(next_steps(Path::new(DEMO_HOME)).contains("report AAPL\n"));
+        assert!(next_steps(Path::new("/tmp/it's here")).contains(r"report AAPL --home '/tmp/it'\''s here'"));
     }
 }

@@ -3,7 +3,7 @@
 use findata_explain::dictionary;
 use findata_models::Models;
 
-use super::{Failure, global::Global, print, print_json};
+use super::{Failure, global::Global, last_home::DefaultHome, print, print_json};
 use crate::render;
 
 #[derive(Debug, clap::Args)]
@@ -13,12 +13,8 @@ pub(crate) struct Args {
     table: Option<String>,
 }
 
-pub(crate) fn dictionary(
-    global: &Global,
-    from_environment: &[&'static str],
-    args: &Args,
-) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) fn dictionary(global: &Global, args: &Args) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::Own)?;
     let models = Models::built_in()?;
     let (mut tables, inputs) = (dictionary::tables(models), dictionary::inputs(models));
     if args.table.as_deref().is_some_and(|name| name.trim().eq_ignore_ascii_case("inputs")) {

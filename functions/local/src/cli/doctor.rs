@@ -1,42 +1,141 @@
-//! `findata doctor`: checks the setup.
+//! `findata doctor`: shows the configuration and checks the setup.
+
+use findata_duckdb::MemoryLimit;
+use serde::Serialize;
 
 use super::{
     Failure,
-    global::{self, Global},
+    config::Source,
+    global::{Global, ResolvedConfig},
+    last_home::DefaultHome,
     print, print_json,
 };
 use crate::doctor::{self, Check};
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Call FMP once, to check the key and measure the latency
+    #[arg(long)]
+    probe: bool,
+}
 
-pub(crate) async fn doctor(
-    global: &Global,
-    from_environment: &[&'static str],
-    _: &Args,
-) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
-    let mut checks = vec![match global::key() {
-        Ok(_) => Check::ok("key", "FMP_API_KEY is set; the first call shows whether FMP accepts it"),
-        Err(error) => Check::failed("key", error.text(), "set the variable FMP_API_KEY"),
+/// A value of the configuration, and where it comes from.
+#[derive(Debug, Serialize)]
+struct Effective {
+    name: String,
+    value: String,
+    source: String,
+}
+
+/// The output of `--json`.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    settings: &'a [Effective],
+    checks: &'a [Check],
+}
+
+pub(crate) async fn doctor(global: &Global, args: &Args) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::LastRun)?;
+    let key = global.key();
+    let mut checks = vec![match &key {
+        Ok(_) if args.probe => Check::ok("key", "FMP_API_KEY is set"),
+        Ok(_) => Check::ok("key", "FMP_API_KEY is set; --probe asks FMP whether it is valid"),
+        Err(error) => {
+            Check::failed("key", error.text(), "set the variable FMP_API_KEY, in the environment or in .env")
+        }
     }];
+    if let (true, Ok(key)) = (args.probe, key) {
+        checks.push(doctor::probe(&config.fmp(key)).await);
+    }
     match &config.cloud {
-        None => checks.extend(doctor::data_dir(&config.data_dir, config.memory).await),
+        None => checks.extend(doctor::data_dir(&config.data_dir, config.memory)),
         Some(cloud) => {
             let stage = cloud.open_stage().await?;
             checks.push(doctor::stage(&stage, &cloud.stage.to_string()).await);
             checks.extend(doctor::snowflake(&cloud.snowflake, findata_models::Models::built_in()?).await?);
         }
     }
+    let settings = effective(global, &config);
     if config.json {
-        print_json(&checks)?;
+        print_json(&Report { settings: &settings, checks: &checks })?;
     } else {
-        for check in &checks {
-            print(&match &check.fix {
-                None => format!("ok    {}: {}\n", check.what, check.found),
-                Some(fix) => format!("FAIL  {}: {}\n      {fix}\n", check.what, check.found),
-            })?;
-        }
+        print(&text(&settings, &checks))?;
     }
     Ok(if checks.iter().all(|check| check.fix.is_none()) { 0 } else { 5 })
+}
+
+/// Returns the values in use. The API key and the key of Snowflake are not shown.
+fn effective(global: &Global, config: &ResolvedConfig) -> Vec<Effective> {
+    let origin = &global.origin;
+    let mut found = Vec::new();
+    let mut add = |name: &str, value: String, source: String| {
+        found.push(Effective { name: name.to_owned(), value, source });
+    };
+    let home = match (origin.source("home"), config.home.reason) {
+        (Source::Default, Some(reason)) => reason.to_owned(),
+        (source, _) => source.to_string(),
+    };
+    add("home", config.home.home.display().to_string(), home);
+    let stage = match &config.cloud {
+        Some(cloud) => cloud.stage.to_string(),
+        None => config.data_dir.stage.display().to_string(),
+    };
+    let or = |value: Option<String>, other: &str| value.unwrap_or_else(|| other.to_owned());
+    let days = |keep: chrono::TimeDelta| format!("{} days", keep.num_days());
+    let values = [
+        ("stage", stage),
+        ("warehouse", config.warehouse()),
+        ("fmp_url", config.fmp_url.clone()),
+        ("fmp_plan", config.fmp_plan.to_string()),
+        (
+            "fmp_gigabytes",
+            or(config.fmp_bytes.map(|bytes| (bytes / 1_000_000_000).to_string()), "limit of the plan"),
+        ),
+        ("fmp_burst", or(config.fmp_burst.map(|burst| burst.to_string()), "limit of the plan")),
+        ("memory", memory(config.memory)),
+        ("keep_days", or(config.keep.map(days), "all")),
+        ("index", or(config.index.as_ref().map(ToString::to_string), "none")),
+        ("today", or(global.today.clone(), "the current day")),
+        ("as_of", or(config.as_of.map(|day| day.to_string()), "now")),
+    ];
+    for (id, value) in values {
+        add(&id.replace('_', "-"), value, origin.source(id).to_string());
+    }
+    if let Some((_, source)) = origin.variables.get("FMP_API_KEY") {
+        add("FMP_API_KEY", "(set)".into(), source.to_string());
+    }
+    for (setting, source) in origin.command_settings() {
+        let (name, value) = setting.split_once(" = ").unwrap_or((&setting, ""));
+        add(name, value.to_owned(), source.to_string());
+    }
+    found
+}
+
+fn memory(limit: MemoryLimit) -> String {
+    let text = limit.to_string();
+    text.trim_end_matches('B').parse().map_or(text.clone(), crate::render::bytes)
+}
+
+fn text(settings: &[Effective], checks: &[Check]) -> String {
+    let width = |of: fn(&Effective) -> &str, most: usize| {
+        settings
+            .iter()
+            .map(|s| of(s).chars().count())
+            .filter(|width| *width <= most)
+            .max()
+            .unwrap_or(0)
+    };
+    let (names, values) = (width(|s| &s.name, 30), width(|s| &s.value, 44));
+    let mut text: String = settings
+        .iter()
+        .map(|s| format!("{:<names$}  {:<values$}  {}\n", s.name, s.value, s.source))
+        .collect();
+    text.push('\n');
+    for check in checks {
+        text.push_str(&match &check.fix {
+            None => format!("ok    {}: {}\n", check.what, check.found),
+            Some(fix) => format!("FAIL  {}: {}\n      {fix}\n", check.what, check.found),
+        });
+    }
+    text
 }

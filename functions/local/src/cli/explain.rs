@@ -6,7 +6,7 @@ use findata_duckdb::Reach;
 use findata_explain::ask::{Basis, Question, find};
 use findata_models::Models;
 
-use super::{Failure, global::Global, print, print_json};
+use super::{Failure, global::Global, last_home::DefaultHome, print, print_json};
 use crate::render;
 
 #[derive(Debug, clap::Args)]
@@ -29,12 +29,8 @@ pub(crate) struct Args {
     basis: Option<Basis>,
 }
 
-pub(crate) fn explain(
-    global: &Global,
-    from_environment: &[&'static str],
-    args: &Args,
-) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) fn explain(global: &Global, args: &Args) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::LastRun)?;
     let symbol: Symbol = args.symbol.parse()?;
     let question = Question {
         symbol: symbol.with_hyphen().unwrap_or(symbol),

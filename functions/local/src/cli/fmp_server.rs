@@ -2,7 +2,7 @@
 
 use findata_domain::{Error, clock::Clock};
 
-use super::{Failure, Signals, global::Global, note, print};
+use super::{Failure, Signals, global::Global, last_home::DefaultHome, note, print};
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
@@ -11,14 +11,9 @@ pub(crate) struct Args {
     server: findata_fmp_simulator::Args,
 }
 
-pub(crate) async fn serve(
-    global: &Global,
-    from_environment: &[&'static str],
-    args: &Args,
-    signals: &Signals,
-) -> Result<u8, Failure> {
+pub(crate) async fn serve(global: &Global, args: &Args, signals: &Signals) -> Result<u8, Failure> {
     signals.finish();
-    let today = global.resolve(from_environment, "./findata-home")?.clock.today();
+    let today = global.resolve(DefaultHome::Own)?.clock.today();
     let options = args.server.clone().options(today);
     let server = findata_fmp_simulator::start(options)
         .await

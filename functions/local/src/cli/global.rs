@@ -1,23 +1,42 @@
-//! Global options. Each can also be set by a `FINDATA_` environment variable.
+//! Global options. Each can also be set by a `FINDATA_` environment variable and in `findata.toml`.
 
 mod resolve;
 mod resolved;
 
-use std::{env, path::PathBuf};
+use std::path::PathBuf;
 
-use clap::{ArgMatches, Args, parser::ValueSource};
+use clap::{Args, ValueHint};
 use findata_domain::Error;
 pub(crate) use resolved::ResolvedConfig;
 use secrecy::SecretString;
 
-use super::Failure;
+use super::{Failure, color::Color, config::Config};
 
 /// Options that every command accepts.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
-    /// Folder that holds the stage and the DuckDB warehouse [default: ./findata-home]
-    #[arg(long, global = true, env = "FINDATA_HOME", value_name = "DIR", help_heading = "Global")]
+    /// Folder that holds the stage and the DuckDB warehouse [default: ./findata-home; for commands that only read, the
+    /// home of the last run in the current folder]
+    #[arg(
+        long,
+        global = true,
+        env = "FINDATA_HOME",
+        value_name = "DIR",
+        value_hint = ValueHint::DirPath,
+        help_heading = "Global"
+    )]
     pub home: Option<PathBuf>,
+    /// File with options; variables are read from `.env` in the same folder [default: findata.toml in the current
+    /// folder, if it exists]
+    #[arg(
+        long,
+        global = true,
+        env = "FINDATA_CONFIG",
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Global"
+    )]
+    pub config: Option<PathBuf>,
     /// Base URL of the FMP API, including `/stable` [default: FMP's own]
     #[arg(long, global = true, env = "FINDATA_FMP_URL", value_name = "URL", help_heading = "Global")]
     pub fmp_url: Option<String>,
@@ -51,6 +70,7 @@ pub(crate) struct Global {
         global = true,
         env = "FINDATA_STAGE",
         value_name = "DIR|s3://",
+        value_hint = ValueHint::AnyPath,
         help_heading = "Global"
     )]
     pub stage: Option<String>,
@@ -88,7 +108,7 @@ pub(crate) struct Global {
     /// Plan and compute as if it were 23:00 UTC on this day
     #[arg(long, global = true, env = "FINDATA_TODAY", value_name = "DATE", help_heading = "Global")]
     pub today: Option<String>,
-    /// Read figures as they were known at 23:00 UTC on this day; for sql, explain, show and screen [default: now]
+    /// Read figures as they were known at 23:00 UTC on this day; for sql, explain, show, screen and export [default: now]
     #[arg(long, global = true, env = "FINDATA_AS_OF", value_name = "DATE", help_heading = "Global")]
     pub as_of: Option<String>,
     /// Print results as JSON on stdout; everything else goes to stderr [env: FINDATA_JSON=]
@@ -97,93 +117,43 @@ pub(crate) struct Global {
     /// Log progress to stderr; repeat to log every statement and model
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global")]
     pub verbose: u8,
-}
-
-/// Names of the global options whose value comes from the environment.
-pub(crate) fn from_environment(matches: &ArgMatches) -> Vec<&'static str> {
-    let subcommand = matches.subcommand().map(|(_, m)| m);
-    let names = [
-        "home",
-        "fmp_url",
-        "fmp_plan",
-        "fmp_gigabytes",
-        "fmp_burst",
-        "stage",
-        "warehouse",
-        "memory",
-        "wait_lock",
-        "keep_days",
-        "index",
-        "today",
-        "as_of",
-    ];
-    let is_set = |name: &&str| {
-        [Some(matches), subcommand]
-            .into_iter()
-            .flatten()
-            .any(|m| m.value_source(name) == Some(ValueSource::EnvVariable))
-    };
-    names.into_iter().filter(is_set).collect()
+    /// Print no progress, notes or warnings on stderr; errors and results remain [env: FINDATA_QUIET=]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global")]
+    pub quiet: bool,
+    /// When to use colors: auto uses them on a terminal, unless NO_COLOR is set or TERM is `dumb`
+    #[arg(
+        long,
+        global = true,
+        env = "FINDATA_COLOR",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        help_heading = "Global"
+    )]
+    pub color: Color,
+    /// Where each value comes from, and the environment.
+    #[arg(skip)]
+    pub origin: Config,
 }
 
 impl Global {
-    /// Whether results are printed as JSON.
-    pub(crate) fn wants_json(&self) -> Result<bool, Failure> {
-        let invalid = |text| Error::Config(format!("FINDATA_JSON: {text:?} is neither true nor false"));
-        Ok(self.json || json_from_environment().map_err(invalid)?)
+    /// The API key.
+    pub(crate) fn key(&self) -> Result<SecretString, Failure> {
+        self.origin.variables.key()
     }
 }
 
-/// Whether `FINDATA_JSON` is true. The error is the variable's value if it is neither true nor
-/// false.
-#[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]
-fn json_from_environment() -> Result<bool, String> {
-    let text = env::var("FINDATA_JSON").unwrap_or_default();
-    match text.trim().to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "" | "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err(text),
-    }
-}
-
-/// Reads the API key from `FMP_API_KEY`.
-#[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]
-pub(crate) fn key() -> Result<SecretString, Failure> {
-    match env::var("FMP_API_KEY") {
-        Ok(key) if !key.trim().is_empty() => Ok(SecretString::from(key)),
-        Err(env::VarError::NotUnicode(_)) => Err(Error::Config(
-            "FMP_API_KEY is not UTF-8 text: copy the key again, it consists of letters and digits".into(),
-        )
-        .into()),
-        _ => Err(Error::Config(
-            "no FMP API key: set FMP_API_KEY (get a key at financialmodelingprep.com; `findata demo` needs none)"
-                .into(),
-        )
-        .into()),
-    }
-}
-
-/// Joins the errors of all invalid values into one failure. Each error names the option or the
-/// variable.
-fn usage_errors(errors: &[(&'static str, String)], from_environment: &[&'static str]) -> Failure {
-    let name = |option: &str| option_name(option, from_environment);
+/// Joins the errors of all invalid values into one failure. Each error names the option, the
+/// variable, or the line of the file.
+fn usage_errors(errors: &[(&'static str, String)], origin: &Config) -> Failure {
     let text = errors
         .iter()
-        .map(|(option, what)| format!("{}: {what}", name(option)))
+        .map(|(option, what)| format!("{}: {what}", origin.name(option)))
         .collect::<Vec<_>>()
         .join("; ");
-    if errors.iter().any(|(option, _)| from_environment.contains(option)) {
+    if errors.iter().any(|(option, _)| !origin.source(option).is_option()) {
         Failure::Run(Error::Config(text))
     } else {
         Failure::Usage(text)
-    }
-}
-
-/// Returns the option's name, or the variable's name if the value is from the environment.
-fn option_name(option: &str, from_environment: &[&'static str]) -> String {
-    if from_environment.contains(&option) {
-        format!("FINDATA_{}", option.to_uppercase())
-    } else {
-        format!("--{}", option.replace('_', "-"))
     }
 }

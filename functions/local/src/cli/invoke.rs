@@ -34,7 +34,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Symbols, separated by commas
-    #[arg(value_name = "A,B", value_delimiter = ',', required_unless_present_any = ["universe", "retry"])]
+    #[arg(value_name = "A,B", value_delimiter = ',')]
     symbols: Vec<String>,
     /// Run for a whole universe; only sp500 is supported
     #[arg(long, value_name = "sp500", conflicts_with = "symbols")]
@@ -57,7 +57,7 @@ pub(crate) struct Args {
 
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
 pub(crate) async fn invoke(global: &Global, args: &Args, signals: &Signals) -> Result<u8, Failure> {
-    let json = global.wants_json()?;
+    let json = global.json;
     let location = match (&global.stage, args.wait) {
         (Some(stage), true) => Some(stage.parse::<Location>()?),
         (None, true) => {
@@ -111,6 +111,11 @@ fn input(args: &Args, run_id: &RunId) -> Result<CommandInput, Failure> {
             return Err(Failure::Usage(format!("--universe {other}: a deployment supports only sp500")));
         }
         None if args.retry.is_some() => {}
+        None if args.symbols.is_empty() => {
+            return Err(Failure::Usage(
+                "no symbols: name symbols, such as AAPL,MSFT, or add --universe sp500".into(),
+            ));
+        }
         None => input.symbols = Some(symbol_file::parse(args.symbols.iter().map(String::as_str))?),
     }
     Ok(input)

@@ -2,13 +2,19 @@
 //! and the real clock.
 
 mod bench;
+mod color;
+mod completions;
+mod config;
 mod demo;
 mod dictionary;
+mod diff;
 mod doctor;
 mod explain;
+mod export;
 mod fmp_server;
 mod global;
 mod invoke;
+mod last_home;
 mod models;
 mod outlook;
 mod output;
@@ -31,6 +37,7 @@ mod symbol_file;
 mod terminal;
 
 use std::{
+    ffi::OsString,
     io::{ErrorKind, Write},
     process::ExitCode,
 };
@@ -39,8 +46,10 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use findata_domain::Error;
 use tracing_subscriber::EnvFilter;
 
+use color::Color;
+use config::{Refused, Source, Variables};
 use global::Global;
-use output::{note, print, print_json};
+use output::{error, note, print, print_json};
 use signals::{Signal, Signals};
 
 /// Load fundamentals and prices from Financial Modeling Prep and compute TTM figures, ratios and market metrics
@@ -88,6 +97,10 @@ enum Command {
     Show(show::Args),
     /// List the companies whose newest figures meet a condition
     Screen(screen::Args),
+    /// Show which figures changed between two runs, and why
+    Diff(diff::Args),
+    /// Write tables or the result of a query as Parquet, CSV or Excel files
+    Export(export::Args),
     /// Write a report as one HTML file: the runs, all companies and their figures, or a few companies
     /// in detail
     Report(report::Args),
@@ -97,8 +110,12 @@ enum Command {
     Models(models::Args),
     /// Print the SQL script that sets up a Snowflake account, for Snowsight or snowsql
     SetupSql(setup_sql::Args),
-    /// Check the API key, stage, warehouse and grants, and suggest fixes
+    /// Show the configuration; check the API key, stage, warehouse and grants, and suggest fixes; creates nothing
     Doctor(doctor::Args),
+    /// Print the script that completes commands and options in a shell
+    Completions(completions::Args),
+    /// Print the manual page, or write the pages of all commands
+    Man(completions::ManArgs),
     /// Serve the synthetic FMP on a local port
     FmpServer(fmp_server::Args),
     /// Measure time, memory and calls of whole runs against the synthetic FMP
@@ -108,7 +125,14 @@ enum Command {
 impl Command {
     /// Whether the command reads figures and therefore accepts `--as-of`.
     fn reads_figures(&self) -> bool {
-        matches!(self, Command::Sql(_) | Command::Explain(_) | Command::Show(_) | Command::Screen(_))
+        matches!(
+            self,
+            Command::Sql(_)
+                | Command::Explain(_)
+                | Command::Show(_)
+                | Command::Screen(_)
+                | Command::Export(_)
+        )
     }
 }
 
@@ -158,55 +182,68 @@ impl Failure {
 
 /// Parses the command line, runs the command and returns the exit code.
 pub fn main() -> ExitCode {
-    let matches = match Cli::command().try_get_matches() {
-        Ok(matches) => matches,
-        Err(error) => return show_clap(&error),
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let variables = Variables::of_process();
+    let command = Cli::command().color(Color::for_help(&arguments, &variables));
+    let result = match config::parse(command, &arguments, variables) {
+        Ok((matches, origin)) => Cli::from_arg_matches(&matches)
+            .map_err(|e| Failure::Usage(e.to_string()))
+            .and_then(|mut cli| {
+                cli.global.origin = origin;
+                start(cli)
+            }),
+        Err(Refused::Arguments(error)) => return show_clap(&error),
+        Err(Refused::Configuration(failure)) => Err(failure),
     };
-    let result = Cli::from_arg_matches(&matches)
-        .map_err(|e| Failure::Usage(e.to_string()))
-        .and_then(|cli| {
-            init_logging(cli.global.verbose);
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-            let runtime = runtime.map_err(|e| Error::Stop(format!("cannot start the async runtime: {e}")))?;
-            let from_environment = global::from_environment(&matches);
-            runtime.block_on(dispatch(cli, &from_environment))
-        });
     match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            note(&format!("findata: {}", failure.text()));
+            error(&format!("findata: {}", failure.text()));
             ExitCode::from(failure.exit_code())
         }
     }
 }
 
-async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Failure> {
+fn start(cli: Cli) -> Result<u8, Failure> {
+    output::set_quiet(cli.global.quiet);
+    init_logging(cli.global.verbose, cli.global.quiet);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Error::Stop(format!("cannot start the async runtime: {e}")))?;
+    runtime.block_on(dispatch(cli))
+}
+
+async fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let signals = Signals::listen().map_err(|e| Error::Stop(format!("cannot handle signals: {e}")))?;
-    if cli.global.as_of.is_some() && !from_environment.contains(&"as_of") && !cli.command.reads_figures() {
+    if *cli.global.origin.source("as_of") == Source::Option && !cli.command.reads_figures() {
         return Err(Failure::Usage(
-            "--as-of works only with the commands that read figures: sql, explain, show and screen".into(),
+            "--as-of works only with the commands that read figures: sql, explain, show, screen and export"
+                .into(),
         ));
     }
     match cli.command {
-        Command::Demo(args) => demo::demo(&cli.global, from_environment, &args, &signals).await,
-        Command::Run(args) => run::run(&cli.global, from_environment, &args, &signals).await,
-        Command::Plan(args) => plan::plan(&cli.global, from_environment, &args).await,
-        Command::Retry(args) => retry::retry(&cli.global, from_environment, &args, &signals).await,
-        Command::Replay(args) => replay::replay(&cli.global, from_environment, &args, &signals).await,
-        Command::Prune(args) => prune::prune(&cli.global, from_environment, &args).await,
+        Command::Demo(args) => demo::demo(&cli.global, &args, &signals).await,
+        Command::Run(args) => run::run(&cli.global, &args, &signals).await,
+        Command::Plan(args) => plan::plan(&cli.global, &args).await,
+        Command::Retry(args) => retry::retry(&cli.global, &args, &signals).await,
+        Command::Replay(args) => replay::replay(&cli.global, &args, &signals).await,
+        Command::Prune(args) => prune::prune(&cli.global, &args).await,
         Command::Invoke(args) => invoke::invoke(&cli.global, &args, &signals).await,
-        Command::Status(args) => status::status(&cli.global, from_environment, &args).await,
-        Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
-        Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
-        Command::Show(args) => show::show(&cli.global, from_environment, &args),
-        Command::Screen(args) => screen::screen(&cli.global, from_environment, &args),
-        Command::Report(args) => report::report(&cli.global, from_environment, &args).await,
-        Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
+        Command::Status(args) => status::status(&cli.global, &args).await,
+        Command::Sql(args) => sql::sql(&cli.global, &args),
+        Command::Explain(args) => explain::explain(&cli.global, &args),
+        Command::Show(args) => show::show(&cli.global, &args),
+        Command::Screen(args) => screen::screen(&cli.global, &args),
+        Command::Diff(args) => diff::diff(&cli.global, &args),
+        Command::Export(args) => export::export(&cli.global, &args, &signals).await,
+        Command::Report(args) => report::report(&cli.global, &args).await,
+        Command::Dictionary(args) => dictionary::dictionary(&cli.global, &args),
         Command::Models(args) => models::models(&cli.global, &args),
-        Command::SetupSql(args) => setup_sql::setup_sql(&cli.global, from_environment, &args),
-        Command::Doctor(args) => doctor::doctor(&cli.global, from_environment, &args).await,
+        Command::SetupSql(args) => setup_sql::setup_sql(&cli.global, &args),
+        Command::Doctor(args) => doctor::doctor(&cli.global, &args).await,
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
         Command::Bench(args) => bench::bench(&cli.global, &args, &signals).await,
-        Command::FmpServer(args) => fmp_server::serve(&cli.global, from_environment, &args, &signals).await,
+        Command::FmpServer(args) => fmp_server::serve(&cli.global, &args, &signals).await,
     }
 }
 
@@ -214,22 +251,23 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
 /// user, so it is escaped and loses its colours.
 fn show_clap(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
-        note(error.to_string().trim_end());
+        output::error(error.to_string().trim_end());
         return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
     }
     match error.print().and_then(|()| std::io::stdout().flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-            note(&format!("findata: cannot write to standard output: {e}"));
+            output::error(&format!("findata: cannot write to standard output: {e}"));
             ExitCode::from(1)
         }
         _ => ExitCode::SUCCESS,
     }
 }
 
-/// Logs to standard error: warnings by default, the progress of findata's own crates with `-v`,
-/// every statement and model with `-vv`.
-fn init_logging(verbose: u8) {
+/// Logs to standard error: warnings by default, only errors with `-q`, the progress of findata's own
+/// crates with `-v`, every statement and model with `-vv`.
+fn init_logging(verbose: u8, quiet: bool) {
     let (ours, others) = match verbose {
+        _ if quiet => ("error", "error"),
         0 => ("warn", "warn"),
         1 => ("info", "warn"),
         _ => ("debug", "info"),

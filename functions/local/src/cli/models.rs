@@ -30,7 +30,7 @@ pub(crate) fn models(global: &Global, args: &Args) -> Result<u8, Failure> {
             )));
         }
     }
-    if global.wants_json()? {
+    if global.json {
         print_json(&chosen.iter().map(|m| Printed { file: m.file, sql: &m.sql }).collect::<Vec<_>>())?;
     } else {
         let text = |model: &&Model| match &args.name {

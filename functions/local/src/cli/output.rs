@@ -2,7 +2,10 @@
 //! `println!` and similar macros). This ensures that foreign text never reaches a terminal
 //! unescaped, and that a closed pipe never causes a panic.
 
-use std::io::{ErrorKind, Write};
+use std::{
+    io::{ErrorKind, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use findata_domain::Error;
 use serde::Serialize;
@@ -50,12 +53,27 @@ fn write(text: &str) -> Result<Reader, Failure> {
     }
 }
 
-/// Writes a line to standard error. Ignores a failure, because it cannot be reported anywhere else.
+/// Whether [`note`] is silent.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Silences [`note`].
+pub(crate) fn set_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+/// Writes a line about progress, or a hint, to standard error, unless `--quiet` is given.
 pub(crate) fn note(line: &str) {
+    if !QUIET.load(Ordering::Relaxed) {
+        error(line);
+    }
+}
+
+/// Writes a line to standard error. Ignores a failure, because it cannot be reported anywhere else.
+pub(crate) fn error(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", escape::lines(line));
 }
 
-/// Writes log events to standard error. Like [`note`], escapes text and ignores failures.
+/// Writes log events to standard error. Like [`error`], escapes text and ignores failures.
 pub(crate) struct Log;
 
 impl Write for Log {

@@ -4,11 +4,13 @@ use findata_domain::clock::Clock;
 use findata_fanout::market::{self, Market};
 use findata_fmp::{CallContext, Fmp, SourceKind, claim_source};
 use findata_pipeline::{ports::stage::Stage, run::Request};
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::{
     Failure,
-    global::{self, Global, ResolvedConfig},
+    global::{Global, ResolvedConfig},
+    last_home::DefaultHome,
     note,
     outlook::Outlook,
     print, print_json,
@@ -25,39 +27,35 @@ pub(crate) struct Args {
     probe: bool,
 }
 
-pub(crate) async fn plan(
-    global: &Global,
-    from_environment: &[&'static str],
-    args: &Args,
-) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) async fn plan(global: &Global, args: &Args) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::Own)?;
     let request = args.request.request(&config, false)?;
     config.data_dir.read_corrections()?;
+    let key = args.probe.then(|| global.key()).transpose()?;
     match &config.cloud {
-        None if args.probe => plan_on(&config, &request, args.probe, config.data_dir.open_stage()?).await,
+        None if args.probe => plan_on(&config, &request, key, config.data_dir.open_stage()?).await,
         // A data directory that does not exist counts as empty and is not created.
-        None => {
-            plan_on(&config, &request, args.probe, DirectoryStage::read_only(&config.data_dir.stage)).await
-        }
-        Some(cloud) => plan_on(&config, &request, args.probe, cloud.open_stage().await?).await,
+        None => plan_on(&config, &request, None, DirectoryStage::read_only(&config.data_dir.stage)).await,
+        Some(cloud) => plan_on(&config, &request, key, cloud.open_stage().await?).await,
     }
 }
 
 async fn plan_on(
     config: &ResolvedConfig,
     request: &Request,
-    probe: bool,
+    probe: Option<SecretString>,
     stage: impl Stage + Clone + 'static,
 ) -> Result<u8, Failure> {
-    if probe {
+    let probed = probe.is_some();
+    if let Some(key) = probe {
         claim_source(&stage, &config.fmp_url).await?;
-        let client = Fmp::new(&config.fmp(global::key()?))?.sharing(stage.clone());
+        let client = Fmp::new(&config.fmp(key))?.sharing(stage.clone());
         let (run, max_calls) = (request.run_id.clone(), request.options.max_calls);
         let begun = run.started().unwrap_or_else(|| config.clock.now());
         client.begin(&CallContext { run, begun, max_calls });
-        let probed = market::probe(&client, &stage, config.clock.now()).await;
+        let result = market::probe(&client, &stage, config.clock.now()).await;
         client.finish().await;
-        let (_, spent) = probed?;
+        let (_, spent) = result?;
         if let Some(limit) = max_calls.filter(|limit| spent.calls >= *limit) {
             note(&format!("--max-calls {limit} is used up: endpoints that are not listed were not called"));
         }
@@ -86,7 +84,7 @@ async fn plan_on(
         print_json(&output)?;
     } else {
         print(&render::plan(&plan, &config.fmp_plan.to_string(), &outlook.duration(), &outlook.cost()))?;
-        if probe {
+        if probed {
             for (endpoint, refused) in entitlements.all() {
                 print(&format!("  {endpoint:<30} {}\n", refused.unwrap_or("yes")))?;
             }

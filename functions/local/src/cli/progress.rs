@@ -1,7 +1,6 @@
 //! Progress on standard error: bars on a terminal, otherwise one line per stage of the run.
 
 use std::{
-    io::IsTerminal,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -11,7 +10,9 @@ use findata_pipeline::plan::Plan;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
-    Signals, note,
+    Signals,
+    color::Display,
+    note,
     signals::{CALLS_LOST, NOTHING_LOST},
 };
 use crate::{host::Progress, render};
@@ -19,16 +20,16 @@ use crate::{host::Progress, render};
 /// Shows the progress of a run, and sets the message that a signal prints in each stage.
 pub(crate) struct Bars {
     fmp: Arc<Fmp>,
-    terminal: bool,
+    display: Display,
     bar: Arc<Mutex<ProgressBar>>,
     signals: Signals,
 }
 
 impl Bars {
-    pub(crate) fn new(fmp: Arc<Fmp>, signals: Signals) -> Self {
+    pub(crate) fn new(fmp: Arc<Fmp>, display: Display, signals: Signals) -> Self {
         Bars {
             fmp,
-            terminal: std::io::stderr().is_terminal(),
+            display,
             bar: Arc::new(Mutex::new(ProgressBar::hidden())),
             signals,
         }
@@ -51,7 +52,7 @@ impl Bars {
 impl Progress for Bars {
     fn planned(&self, plan: &Plan) {
         let (calls, fresh) = (plan.calls(), plan.fresh());
-        if !self.terminal {
+        if !self.display.bars {
             let symbols = render::counted(plan.symbols.len() as u64, "symbol");
             note(&format!(
                 "plan: {symbols}, {} to make, {} still fresh",
@@ -61,9 +62,14 @@ impl Progress for Bars {
             return;
         }
         let bar = ProgressBar::new(calls);
-        let style = ProgressStyle::with_template(
-            "  fetch    {wide_bar:.cyan/blue} {pos}/{len} calls{msg}  {elapsed} elapsed, {eta} left",
-        );
+        let cells = if self.display.colors {
+            "{wide_bar:.cyan/blue}"
+        } else {
+            "{wide_bar}"
+        };
+        let style = ProgressStyle::with_template(&format!(
+            "  fetch    {cells} {{pos}}/{{len}} calls{{msg}}  {{elapsed}} elapsed, {{eta}} left",
+        ));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         self.replace(bar.clone());
         let fmp = Arc::clone(&self.fmp);
@@ -90,7 +96,7 @@ impl Progress for Bars {
                 note(&format!("fetch: {} failed; the summary says why", render::counted(failed, "call")));
             }
         }
-        if !self.terminal {
+        if !self.display.bars {
             note(&format!("{stage} ..."));
         } else if stage != "fetch" {
             let spinner = ProgressBar::new_spinner().with_message(stage);

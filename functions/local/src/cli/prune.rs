@@ -4,19 +4,15 @@
 use chrono::Utc;
 use findata_pipeline::prune::{self, Pruned};
 
-use super::{Failure, global::Global, output::print};
+use super::{Failure, global::Global, last_home::DefaultHome, output::print};
 use crate::{render, stage::DirectoryStage};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
-pub(crate) async fn prune(
-    global: &Global,
-    from_environment: &[&'static str],
-    _: &Args,
-) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) async fn prune(global: &Global, _: &Args) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::Own)?;
     let Some(keep) = config.keep else {
         return Err(Failure::Usage("--keep-days 0 keeps everything: use 1 or more days".into()));
     };

@@ -5,7 +5,7 @@ use chrono::Utc;
 use findata_pipeline::{command_input::CommandInput, run::Universe};
 use secrecy::SecretString;
 
-use super::{Failure, global::Global, request, run, signals::Signals};
+use super::{Failure, global::Global, last_home::DefaultHome, request, run, signals::Signals};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -15,13 +15,8 @@ pub(crate) struct Args {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
-pub(crate) async fn replay(
-    global: &Global,
-    from_environment: &[&'static str],
-    args: &Args,
-    signals: &Signals,
-) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) async fn replay(global: &Global, args: &Args, signals: &Signals) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::Own)?;
     if args.rebuild && config.cloud.is_some() {
         return Err(Failure::Usage(
             "--rebuild replaces a DuckDB file: for Snowflake, create an empty database with `findata setup-sql`, then run \

@@ -20,6 +20,7 @@ use serde::Serialize;
 use super::{
     Failure,
     global::{Global, ResolvedConfig},
+    last_home::DefaultHome,
     print, print_json,
 };
 use crate::{render, stage::DirectoryStage};
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     symbols: Vec<String>,
     /// File to write; an existing file is replaced [default in --home: `report.html`,
     /// `report-SYMBOL.html` for one company, `report-companies.html` for several]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     output: Option<PathBuf>,
 }
 
@@ -55,16 +56,9 @@ impl fmt::Display for Written {
     }
 }
 
-pub(crate) async fn report(
-    global: &Global,
-    from_environment: &[&'static str],
-    args: &Args,
-) -> Result<u8, Failure> {
+pub(crate) async fn report(global: &Global, args: &Args) -> Result<u8, Failure> {
     // The report is about the present: runs, checks and explanations have no past versions.
-    let config = ResolvedConfig {
-        as_of: None,
-        ..global.resolve(from_environment, "./findata-home")?
-    };
+    let config = ResolvedConfig { as_of: None, ..global.resolve(DefaultHome::LastRun)? };
     let written = create(&config, &symbols(&args.symbols)?, args.output.as_deref()).await?;
     if config.json {
         print_json(&written)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::{NaiveDate, Utc};
-use clap::Args;
+use clap::{Args, ValueHint};
 use findata_domain::{clock::Clock, day};
 use findata_pipeline::{
     command_input::{CommandInput, MAX_DAYS},
@@ -17,16 +17,10 @@ use super::{Failure, global::ResolvedConfig, symbol_file};
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RequestArgs {
     /// Symbols, separated by commas
-    #[arg(
-        long,
-        value_name = "A,B",
-        value_delimiter = ',',
-        conflicts_with = "universe",
-        required_unless_present = "universe"
-    )]
+    #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "universe")]
     pub symbols: Vec<String>,
     /// sp500, or a file with one symbol per line or in the first column
-    #[arg(long, value_name = "sp500|FILE")]
+    #[arg(long, value_name = "sp500|FILE", value_hint = ValueHint::FilePath)]
     pub universe: Option<String>,
     #[command(flatten)]
     pub history: HistoryArgs,
@@ -70,6 +64,12 @@ pub(crate) struct HistoryArgs {
 impl RequestArgs {
     pub(crate) fn request(&self, config: &ResolvedConfig, skip_analytics: bool) -> Result<Request, Failure> {
         let universe = match &self.universe {
+            None if self.symbols.is_empty() => {
+                return Err(Failure::Usage(
+                    "no symbols: add --symbols A,B or --universe sp500|FILE, or set universe in [run] of findata.toml"
+                        .into(),
+                ));
+            }
             None => Universe::Symbols(symbol_file::parse(self.symbols.iter().map(String::as_str))?),
             Some(name) if name.eq_ignore_ascii_case("sp500") => Universe::Sp500,
             Some(file) => Universe::Symbols(symbol_file::read(Path::new(file))?),

@@ -5,11 +5,7 @@ use findata_pipeline::{
     run::{RunId, Universe},
 };
 
-use super::{
-    Failure, Signals,
-    global::{self, Global},
-    request, run,
-};
+use super::{Failure, Signals, global::Global, last_home::DefaultHome, request, run};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -21,18 +17,13 @@ pub(crate) struct Args {
     max_calls: Option<u64>,
 }
 
-pub(crate) async fn retry(
-    global: &Global,
-    from_environment: &[&'static str],
-    args: &Args,
-    signals: &Signals,
-) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) async fn retry(global: &Global, args: &Args, signals: &Signals) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::Own)?;
     // The universe and all other options are taken from the earlier run.
     let input = CommandInput { max_calls: args.max_calls, ..CommandInput::default() };
     let mut request = request::new_request(Universe::Symbols(Vec::new()), input, &config);
     request.retry_of = Some(args.run.clone());
-    let fmp = config.fmp(global::key()?);
+    let fmp = config.fmp(global.key()?);
     let summary = run::execute(&config, &request, &fmp, run::Work::Run, signals).await?;
     run::print_summary(config.json, &config.warehouse(), &summary)
 }

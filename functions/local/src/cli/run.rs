@@ -1,6 +1,6 @@
 //! `findata run`: plan, fetch, load and compute.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use chrono::Utc;
 use findata_domain::Error;
@@ -17,8 +17,9 @@ use findata_pipeline::{
 use findata_snowflake::Snowflake;
 
 use super::{
-    Failure, Signals,
-    global::{self, Global, ResolvedConfig},
+    Failure, Signals, error,
+    global::{Global, ResolvedConfig},
+    last_home::DefaultHome,
     note, print, print_json,
     progress::Bars,
     request::{RequestArgs, new_request},
@@ -47,20 +48,15 @@ pub(crate) struct Args {
     daily: bool,
 }
 
-pub(crate) async fn run(
-    global: &Global,
-    from_environment: &[&'static str],
-    args: &Args,
-    signals: &Signals,
-) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) async fn run(global: &Global, args: &Args, signals: &Signals) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::Own)?;
     let mut request = args.request.request(&config, args.skip_analytics)?;
     if args.daily
         && let Some(now) = request.run_id.started()
     {
         request.run_id = RunId::scheduled(now);
     }
-    let fmp = config.fmp(global::key()?);
+    let fmp = config.fmp(global.key()?);
     let summary = execute(&config, &request, &fmp, Work::Run, signals).await?;
     let code = print_summary(config.json, &config.warehouse(), &summary)?;
     let has_missing = summary.failures.iter().any(|failure| failure.no_such_symbol);
@@ -166,6 +162,9 @@ pub(crate) async fn execute(
         None => {
             let stage = config.data_dir.open_stage()?;
             claim(&stage, config, work).await?;
+            if let Some(homes) = &config.last_homes {
+                homes.note(&config.home.home, SystemTime::now());
+            }
             execute_on_duckdb(config, request, fmp, work, signals, stage).await
         }
         Some(cloud) => {
@@ -266,7 +265,7 @@ async fn execute_on(
         stop: signals.stop(),
         continued_earlier_runs: false,
     };
-    let bars = Bars::new(Arc::clone(&client), signals.clone());
+    let bars = Bars::new(Arc::clone(&client), config.display, signals.clone());
     let summary = match work {
         Work::Run => host.run(request, &bars).await,
         Work::Replay => host.replay(request, &bars).await,
@@ -296,7 +295,7 @@ pub(crate) fn print_summary(json: bool, warehouse: &str, summary: &Summary) -> R
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map(|failure| &failure.reason).or(summary.notes.first());
         let reason = reason.map_or("no task succeeded", String::as_str);
-        note(&format!("findata: {reason}"));
+        error(&format!("findata: {reason}"));
     }
     Ok(summary.status.exit_code())
 }

@@ -10,6 +10,7 @@ use findata_models::{Models, metrics::Condition};
 use super::{
     Failure,
     global::Global,
+    last_home::DefaultHome,
     note,
     output::Reader,
     print,
@@ -49,8 +50,8 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-pub(crate) fn screen(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) fn screen(global: &Global, args: &Args) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::LastRun)?;
     let format = args.output.format(global, &config)?;
     // Wrong names are reported before a missing warehouse, because they are wrong with any warehouse.
     let models = Models::built_in()?;

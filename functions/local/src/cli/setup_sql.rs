@@ -8,7 +8,7 @@ use std::{
 
 use findata_models::Models;
 
-use super::{Failure, global::Global, note, print, print_json};
+use super::{Failure, global::Global, last_home::DefaultHome, note, print, print_json};
 use crate::setup_sql::{self, Given, Values};
 
 /// Maximum number of bytes read from the key file. Every key is far smaller.
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ARN")]
     role_arn: Option<String>,
     /// PEM file with the public key of the service user
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     public_key: Option<PathBuf>,
     /// Maximum credits that the warehouse may use per month [default: 20]
     #[arg(long, value_name = "N")]
@@ -45,12 +45,8 @@ pub(crate) struct Args {
     teardown: bool,
 }
 
-pub(crate) fn setup_sql(
-    global: &Global,
-    from_environment: &[&'static str],
-    args: &Args,
-) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) fn setup_sql(global: &Global, args: &Args) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::Own)?;
     let mut errors = Vec::new();
     let key = args.public_key.as_deref().and_then(|path| {
         read(path)

@@ -5,7 +5,7 @@ use findata_duckdb::Reach;
 use findata_models::Models;
 use findata_report::snapshot;
 
-use super::{Failure, global::Global, print, print_json, symbol_file, terminal};
+use super::{Failure, global::Global, last_home::DefaultHome, print, print_json, symbol_file, terminal};
 use crate::render;
 
 #[derive(Debug, clap::Args)]
@@ -19,8 +19,8 @@ pub(crate) struct Args {
     symbols: Vec<String>,
 }
 
-pub(crate) fn show(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) fn show(global: &Global, args: &Args) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::LastRun)?;
     let names = args.symbols.iter().flat_map(|argument| argument.split(','));
     let symbols: Vec<Symbol> = symbol_file::parse(names)?;
     let connection = config.open_read_only(Reach::Warehouse)?;

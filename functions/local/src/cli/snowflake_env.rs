@@ -1,25 +1,18 @@
-//! Snowflake settings from the `SNOWFLAKE_` environment variables.
-
-use std::env;
+//! Snowflake settings from the `SNOWFLAKE_` variables.
 
 use findata_aws::s3_stage::Location;
 use findata_domain::Result;
 use findata_snowflake::Settings;
 use secrecy::SecretString;
 
-#[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]
-fn variable(name: &str) -> Option<String> {
-    env::var(format!("SNOWFLAKE_{name}"))
-        .ok()
-        .map(|text| text.trim().to_owned())
-        .filter(|text| !text.is_empty())
-}
+use super::config::Variables;
 
 /// Reads the settings for a warehouse that loads from `stage` on S3.
 ///
 /// # Errors
 /// `Config` with a message that names every missing variable, or the key file that cannot be read.
-pub(crate) fn settings(stage: &Location) -> Result<Settings> {
+pub(crate) fn settings(variables: &Variables, stage: &Location) -> Result<Settings> {
+    let variable = |name: &str| variables.text(&format!("SNOWFLAKE_{name}")).map(str::to_owned);
     let key = match (variable("PRIVATE_KEY"), variable("PRIVATE_KEY_FILE")) {
         (Some(key), _) => Ok(key),
         (None, Some(file)) => std::fs::read_to_string(&file)

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{
     Failure,
     global::{Global, ResolvedConfig},
+    last_home::DefaultHome,
     output::Reader,
     print, print_json, terminal,
 };
@@ -111,8 +112,8 @@ impl OutputArgs {
     }
 }
 
-pub(crate) fn sql(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) fn sql(global: &Global, args: &Args) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::LastRun)?;
     let text = input::read(args.query.as_deref(), args.file.as_deref())?;
     let statements = input::statements(&text);
     if statements.is_empty() {

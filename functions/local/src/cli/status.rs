@@ -7,7 +7,8 @@ use secrecy::ExposeSecret;
 
 use super::{
     Failure,
-    global::{self, Global, ResolvedConfig},
+    global::{Global, ResolvedConfig},
+    last_home::DefaultHome,
     print, print_json, terminal,
 };
 use crate::{
@@ -21,21 +22,17 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-pub(crate) async fn status(
-    global: &Global,
-    from_environment: &[&'static str],
-    _: &Args,
-) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+pub(crate) async fn status(global: &Global, _: &Args) -> Result<u8, Failure> {
+    let config = global.resolve(DefaultHome::LastRun)?;
     let status = match &config.cloud {
         None => {
             let warehouse = WarehouseState::read(&config.data_dir.warehouse, config.memory);
             let name = config.data_dir.stage.display().to_string();
-            read(&config, &DirectoryStage::read_only(&config.data_dir.stage), name, warehouse).await?
+            read(global, &config, &DirectoryStage::read_only(&config.data_dir.stage), name, warehouse).await?
         }
         Some(cloud) => {
             let warehouse = WarehouseState::on_snowflake(config.warehouse());
-            read(&config, &cloud.open_stage().await?, cloud.stage.to_string(), warehouse).await?
+            read(global, &config, &cloud.open_stage().await?, cloud.stage.to_string(), warehouse).await?
         }
     };
     if config.json {
@@ -48,13 +45,14 @@ pub(crate) async fn status(
 
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
 async fn read(
+    global: &Global,
     config: &ResolvedConfig,
     stage: &impl Stage,
     stage_name: String,
     warehouse: WarehouseState,
 ) -> Result<Status, Failure> {
     // Without a key, the budget of all keys is shown.
-    let key = global::key().ok();
+    let key = global.key().ok();
     let inputs = Inputs {
         stage,
         stage_name,

@@ -2,6 +2,7 @@
 //! load and analytics. A failed check suggests a fix.
 
 mod data_dir;
+mod fmp;
 mod grants;
 
 pub use data_dir::data_dir;
@@ -9,6 +10,7 @@ use findata_domain::{Error, Result};
 use findata_models::{Models, hashes};
 use findata_pipeline::ports::{stage::Stage, warehouse::Warehouse};
 use findata_snowflake::{Settings, Snowflake};
+pub use fmp::probe;
 use serde::Serialize;
 
 /// The result of one check.
@@ -42,17 +44,13 @@ impl Check {
     }
 }
 
-/// Writes an object to the stage, reads it back and lists it. The object stays, because the role
-/// may not be allowed to delete objects.
+/// Checks that the stage can be written, read and listed, without creating an object: S3 checks the
+/// permissions of a write before its condition, which no object fulfils.
 pub async fn stage(stage: &impl Stage, location: &str) -> Check {
     const KEY: &str = "state/doctor.json";
     let attempt = async {
-        stage.put_if_absent(KEY, "{}".into()).await?;
-        let object = stage
-            .get(KEY)
-            .await?
-            .ok_or_else(|| Error::Stop("the object that was just written is missing".into()))?;
-        stage.put_if_match(KEY, object.body, &object.etag).await?;
+        stage.put_if_match(KEY, "{}".into(), "\"no object has this tag\"").await?;
+        stage.get(KEY).await?;
         stage.list("state/").await
     };
     match attempt.await {

@@ -1,8 +1,9 @@
 //! Formats results for people: the summary of a run, a plan, an explanation, the data dictionary,
-//! a benchmark.
+//! a benchmark, the difference of two runs.
 
 mod bench;
 mod dictionary;
+mod difference;
 pub mod escape;
 mod explanation;
 mod plan;
@@ -16,6 +17,7 @@ use indicatif::HumanCount;
 
 pub use bench::bench;
 pub use dictionary::dictionary;
+pub use difference::difference;
 pub use explanation::explanation;
 pub use plan::plan;
 pub use snapshot::snapshot;

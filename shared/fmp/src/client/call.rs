@@ -20,6 +20,8 @@ const MAX_ATTEMPTS: usize = 5;
 /// Time limit of one call, including its requests, the pauses between them, and its waits for breakers and call limits.
 /// Waiting for the rate limiter is excluded, because that time depends on the number of planned calls.
 pub const MAX_CALL_TIME: Duration = PATIENCE;
+/// Time limit of [`Fmp::get_once`].
+const ONE_REQUEST: Duration = Duration::from_secs(30);
 
 /// The result of a call.
 #[derive(Debug)]
@@ -83,6 +85,20 @@ impl Fmp {
             self.stats.call_failed();
         }
         Answer { body, calls, bytes }
+    }
+
+    /// Sends one request, without retries or waiting for a limit, for a check of the key. The request does not
+    /// count against the shared call budget unless the client shares one.
+    pub async fn get_once(&self, endpoint: &str, parameters: &[(&str, String)]) -> Answer {
+        let usage = Usage::default();
+        let mut state = CallState::new(ONE_REQUEST);
+        let key = lock(&self.key).clone();
+        let body = self.call(endpoint, parameters, &key, &usage, &mut state).await;
+        Answer {
+            body: body.map_err(Error::from),
+            calls: usage.calls.into_inner(),
+            bytes: usage.bytes.into_inner(),
+        }
     }
 
     /// Makes attempts until one succeeds or a further attempt would not help. Repeating a call after a call-limit
@@ -226,5 +242,8 @@ fn delays() -> ExponentialBackoff {
 
 /// Formats a time limit for a message.
 pub(super) fn minutes(time: Duration) -> String {
-    format!("{} minutes", time.as_secs() / 60)
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} seconds"),
+        seconds => format!("{} minutes", seconds / 60),
+    }
 }

@@ -9,12 +9,16 @@ use findata_duckdb::MemoryLimit;
 use findata_fmp::{DEFAULT_URL, Fmp, FmpPlan, SourceKind};
 
 use super::{
-    Global, json_from_environment, option_name,
+    Global,
     resolved::{Cloud, ResolvedConfig},
     usage_errors,
 };
 use crate::{
-    cli::{Failure, snowflake_env},
+    cli::{
+        Failure,
+        last_home::{DEMO_HOME, DefaultHome, Found, HOME, LastHomes},
+        output, snowflake_env,
+    },
     data_dir::DataDir,
 };
 
@@ -42,11 +46,7 @@ fn duration(text: &str) -> Option<Duration> {
 impl Global {
     /// Validates all options and reports every invalid value at once: as a configuration error if
     /// any of them is from the environment, otherwise as a usage error.
-    pub(crate) fn resolve(
-        &self,
-        from_environment: &[&'static str],
-        default_home: &str,
-    ) -> Result<ResolvedConfig, Failure> {
+    pub(crate) fn resolve(&self, default_home: DefaultHome) -> Result<ResolvedConfig, Failure> {
         let mut errors: Vec<(&'static str, String)> = Vec::new();
         let fmp_url = self.fmp_url.clone().unwrap_or_else(|| DEFAULT_URL.into());
         let fmp_plan = match self.fmp_plan.as_deref().map(str::parse) {
@@ -118,7 +118,7 @@ impl Global {
             // An address that contains a secret, or that would send the key unencrypted, is a
             // configuration error.
             Err(Error::Config(why)) => {
-                let name = option_name("fmp_url", from_environment);
+                let name = self.origin.name("fmp_url");
                 return Err(Error::Config(format!("{name}: {why}")).into());
             }
             Err(error) => errors.push(("fmp_url", error.to_string())),
@@ -153,26 +153,29 @@ impl Global {
                 "DuckDB loads from a folder: use a folder, or add --warehouse snowflake".into(),
             ));
         }
-        let mut from_environment = from_environment.to_vec();
-        let json = json_from_environment().unwrap_or_else(|text| {
-            from_environment.push("json");
-            errors.push(("json", format!("{text:?} is neither true nor false")));
-            false
-        });
         if !errors.is_empty() {
-            return Err(usage_errors(&errors, &from_environment));
+            return Err(usage_errors(&errors, &self.origin));
         }
         let cloud = match s3_stage {
-            Some(stage) => Some(Cloud { snowflake: snowflake_env::settings(&stage)?, stage }),
+            Some(stage) => Some(Cloud {
+                snowflake: snowflake_env::settings(&self.origin.variables, &stage)?,
+                stage,
+            }),
             None => None,
         };
-        let folder = self.home.clone().unwrap_or_else(|| default_home.into());
-        let data_dir = DataDir::new(&folder, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
+        let last_homes = LastHomes::new(&self.origin.variables);
+        let home = match &self.home {
+            Some(home) => Found { home: home.clone(), reason: None },
+            None => self.default_home(default_home, &last_homes),
+        };
+        let data_dir = DataDir::new(&home.home, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
         if cloud.is_none() {
             data_dir.check()?;
         }
-        let json = self.json || json;
+        let is_whole = self.stage.is_none() && self.warehouse.is_none();
         Ok(ResolvedConfig {
+            home,
+            last_homes: is_whole.then_some(last_homes),
             data_dir,
             cloud,
             fmp_url,
@@ -185,7 +188,29 @@ impl Global {
             index,
             clock,
             as_of,
-            json,
+            json: self.json,
+            display: self.color.display(self.quiet, &self.origin.variables),
         })
+    }
+
+    /// Returns the home of a command that is given none. If it is not the usual one, a note says so.
+    fn default_home(&self, default_home: DefaultHome, last_homes: &LastHomes) -> Found {
+        let usual = |home: &str| Found { home: home.into(), reason: None };
+        // A home in which both parts are replaced is not read, except for the file of corrections.
+        let is_replaced = self.warehouse.is_some() || self.stage.is_some();
+        match default_home {
+            DefaultHome::Demo => usual(DEMO_HOME),
+            DefaultHome::LastRun if !is_replaced => {
+                let found = last_homes.find();
+                if let Some(reason) = found.reason {
+                    output::note(&format!(
+                        "using {}, {reason}; choose another one with --home",
+                        found.home.display()
+                    ));
+                }
+                found
+            }
+            DefaultHome::Own | DefaultHome::LastRun => usual(HOME),
+        }
     }
 }

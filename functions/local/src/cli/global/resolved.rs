@@ -13,11 +13,23 @@ use findata_pipeline::{command_input::Defaults, ttl_overrides::TtlOverrides};
 use findata_snowflake::Settings;
 use secrecy::SecretString;
 
-use crate::{cli::Failure, data_dir::DataDir, working_copy};
+use crate::{
+    cli::{
+        Failure,
+        color::Display,
+        last_home::{Found, LastHomes},
+    },
+    data_dir::DataDir,
+    working_copy,
+};
 
 /// The global options, validated and with defaults applied.
 #[derive(Debug, Clone)]
 pub(crate) struct ResolvedConfig {
+    pub home: Found,
+    /// Where to note the home as that of the last run; `None` if a stage or a warehouse outside of the
+    /// home was given.
+    pub last_homes: Option<LastHomes>,
     pub data_dir: DataDir,
     /// The stage and warehouse to use instead of the data directory, if they are on S3 and
     /// Snowflake.
@@ -41,6 +53,8 @@ pub(crate) struct ResolvedConfig {
     pub clock: AnyClock,
     pub as_of: Option<NaiveDate>,
     pub json: bool,
+    /// What standard error can show.
+    pub display: Display,
 }
 
 /// The stage on S3 and the warehouse on Snowflake.
@@ -59,7 +73,7 @@ impl Cloud {
 impl ResolvedConfig {
     /// Opens the DuckDB warehouse for reading. With `--as-of`, the tables show what was known on
     /// that day.
-    pub(crate) fn open_read_only(&self, reach: Reach) -> Result<Connection, Failure> {
+    pub(crate) fn open_read_only(&self, reach: Reach<'_>) -> Result<Connection, Failure> {
         if self.cloud.is_none() {
             working_copy::publish_pending(&self.data_dir.warehouse)?;
         }
