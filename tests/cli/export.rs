@@ -130,7 +130,7 @@ fn excel_cells_have_types_and_formulas_stay_texts() {
     let (home, target) = filled();
     let file = target.path().join("x.xlsx");
     let query = "select 42 n, 1.5::decimal(38,6) m, date '2026-01-02' d, timestamp '2026-01-02 12:00:00' t, true b, \
-                 null e, '=1+1' f, 9007199254740993 big, 'nan'::double nan, date '1850-01-01' old, ['a'] l";
+                 null e, '=1+1' f, 9007199254740993 big, 'nan'::double nan, date '1850-01-01' early, ['a'] l";
     written(&export(&home, &["--query", query], &file));
     let parts = workbook(&file);
     let sheet = &parts["xl/worksheets/sheet1.xml"];

@@ -16,7 +16,7 @@ fn completions_name_every_command_and_bash_accepts_its_script() {
         "{script}\nCOMP_WORDS=(findata exp); COMP_CWORD=1; _findata findata exp findata; echo \"${{COMPREPLY[@]}}\""
     );
     let bash = std::process::Command::new("bash").args(["-c", &check]).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&bash.stdout).trim(), "export", "{bash:?}");
+    assert_eq!(String::from_utf8_lossy(&bash.stdout).trim(), "explain export", "{bash:?}");
     assert_eq!(findata(&["completions", "csh"]).run().code, Some(2));
 }
 

@@ -31,7 +31,7 @@ const EPOCH: f64 = 25_569.0;
 /// The first day with the same number in Excel and in the calendar: Excel has a 29 February 1900.
 const FIRST_DAY: f64 = 61.0;
 /// Integers up to this one are exact in Excel, which has only floating-point numbers.
-const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+const MAX_EXACT: u128 = 1 << 53;
 /// Microseconds of a day.
 const DAY_MICROS: f64 = 86_400_000_000.0;
 
@@ -198,15 +198,16 @@ fn write_cell(
 /// Returns the number that a cell can hold. Integers that Excel would round stay texts, and so do NaN
 /// and infinity. Excel shows 15 digits of a decimal.
 fn exact(kind: &DataType, text: &str) -> Option<f64> {
-    let is_decimal = matches!(
-        kind,
-        DataType::Decimal128(..) | DataType::Decimal256(..) | DataType::Float64 | DataType::Float32
-    );
-    if !kind.is_integer() && !is_decimal {
-        return None;
+    match kind {
+        kind if kind.is_integer() || matches!(kind, DataType::Decimal128(_, 0)) => {
+            let number: i128 = text.parse().ok()?;
+            (number.unsigned_abs() <= MAX_EXACT).then_some(number as f64)
+        }
+        DataType::Decimal128(..) | DataType::Decimal256(..) | DataType::Float64 | DataType::Float32 => {
+            text.parse().ok().filter(|number: &f64| number.is_finite())
+        }
+        _ => None,
     }
-    let number: f64 = text.parse().ok().filter(|number: &f64| number.is_finite())?;
-    (is_decimal || number.abs() <= MAX_EXACT).then_some(number)
 }
 
 /// Shortens the name of a sheet to the length that Excel allows, and keeps it unique.

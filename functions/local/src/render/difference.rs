@@ -74,7 +74,7 @@ fn number(value: Option<f64>) -> String {
         return "0".into();
     }
     let magnitude = value.abs().log10().floor();
-    if magnitude >= 15.0 || magnitude < -6.0 {
+    if !(-6.0..15.0).contains(&magnitude) {
         return format!("{value:.5e}");
     }
     let decimals = (5.0 - magnitude).clamp(0.0, 10.0) as usize;

@@ -121,7 +121,7 @@ fn the_command_line_wins_and_drops_what_it_excludes() {
     assert_eq!(run.get_one::<String>("universe"), Some(&universe));
     let both = refused("[run]\nuniverse = 'sp500'\nsymbols = ['A']", &["run"]);
     assert!(
-        both.contains("symbols excludes findata.toml line 2: universe: remove one of them"),
+        both.contains("universe excludes findata.toml line 3: symbols: remove one of them"),
         "{both}"
     );
 }
