@@ -15,6 +15,7 @@ mod build;
 mod check;
 mod conditions;
 mod corrections;
+mod custom;
 mod dates;
 pub mod definition;
 pub mod dictionary;

@@ -54,6 +54,9 @@ pub fn meaning(word: &str) -> &'static str {
         "not_applicable_to_basis" => {
             "The figure is not defined on this basis, such as growth over three years on a quarter."
         }
+        "not_computed" => {
+            "No run has computed the figure since it was added to the metrics file: use `findata run`."
+        }
         _ => "The warehouse gives this reason without an explanation.",
     }
 }

@@ -4,7 +4,6 @@ use chrono::NaiveDate;
 use findata_domain::Symbol;
 use findata_duckdb::Reach;
 use findata_explain::ask::{Basis, Question, find};
-use findata_models::Models;
 
 use super::{Failure, global::Global, print, print_json};
 use crate::render;
@@ -44,7 +43,7 @@ pub(crate) fn explain(
     };
     // An unknown name is reported before a missing warehouse, because the name is wrong with any
     // warehouse.
-    let models = Models::built_in()?;
+    let models = config.models()?;
     find(&question.metric, question.basis, models)?;
     let connection = config.open_read_only(Reach::Warehouse)?;
     let explanation = findata_explain::explain(&connection, &question, config.as_of, models)?;

@@ -189,7 +189,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
         Command::Report(args) => report::report(&cli.global, from_environment, &args).await,
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
-        Command::Models(args) => models::models(&cli.global, &args),
+        Command::Models(args) => models::models(&cli.global, from_environment, &args),
         Command::SetupSql(args) => setup_sql::setup_sql(&cli.global, from_environment, &args),
         Command::Doctor(args) => doctor::doctor(&cli.global, from_environment, &args).await,
         Command::Bench(args) => bench::bench(&cli.global, &args, &signals).await,

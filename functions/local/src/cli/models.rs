@@ -1,6 +1,6 @@
 //! `findata models`: prints the SQL of the models as it is executed.
 
-use findata_models::{Model, Models};
+use findata_models::Model;
 use serde::Serialize;
 
 use super::{Failure, global::Global, print, print_json};
@@ -18,8 +18,13 @@ struct Printed<'a> {
     sql: &'a str,
 }
 
-pub(crate) fn models(global: &Global, args: &Args) -> Result<u8, Failure> {
-    let all = Models::built_in()?;
+pub(crate) fn models(
+    global: &Global,
+    from_environment: &[&'static str],
+    args: &Args,
+) -> Result<u8, Failure> {
+    let config = global.resolve(from_environment, "./findata-home")?;
+    let all = config.models()?;
     let mut chosen: Vec<&Model> = all.models.iter().chain(&all.tables).collect();
     if let Some(name) = &args.name {
         let name = name.trim().trim_end_matches(".sql");
@@ -30,7 +35,7 @@ pub(crate) fn models(global: &Global, args: &Args) -> Result<u8, Failure> {
             )));
         }
     }
-    if global.wants_json()? {
+    if config.json {
         print_json(&chosen.iter().map(|m| Printed { file: m.file, sql: &m.sql }).collect::<Vec<_>>())?;
     } else {
         let text = |model: &&Model| match &args.name {

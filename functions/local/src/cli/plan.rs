@@ -49,6 +49,7 @@ async fn plan_on(
     probe: bool,
     stage: impl Stage + Clone + 'static,
 ) -> Result<u8, Failure> {
+    config.models_with(&stage).await?;
     if probe {
         claim_source(&stage, &config.fmp_url).await?;
         let client = Fmp::new(&config.fmp(global::key()?))?.sharing(stage.clone());

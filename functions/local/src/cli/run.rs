@@ -67,8 +67,11 @@ async fn claim(stage: &impl Stage, config: &ResolvedConfig, work: Work) -> Resul
 /// Opens the DuckDB warehouse. A damaged file is set aside; the run then fills a new one from the
 /// stage.
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
-async fn open_warehouse(config: &ResolvedConfig, stage: &DirectoryStage) -> Result<DuckDb, Failure> {
-    let models = Models::built_in()?;
+async fn open_warehouse(
+    config: &ResolvedConfig,
+    stage: &DirectoryStage,
+    models: &Models,
+) -> Result<DuckDb, Failure> {
     let open = || DuckDb::open(&config.data_dir.warehouse, stage.root(), config.memory, models);
     match open() {
         // A damaged file is replaced only if it is certainly findata's: the stage is bound to a
@@ -116,15 +119,17 @@ pub(crate) async fn execute(
         None => {
             let stage = config.data_dir.open_stage()?;
             claim(&stage, config, work).await?;
-            let warehouse = open_warehouse(config, &stage).await?;
+            let models = config.models_with(&stage).await?;
+            let warehouse = open_warehouse(config, &stage, models).await?;
             let journals = Journals::beside(stage.root());
-            execute_on(config, request, fmp, work, signals, stage, Some(journals), warehouse).await
+            execute_on(config, request, fmp, work, signals, stage, Some(journals), warehouse, models).await
         }
         Some(cloud) => {
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
             let stage = cloud.open_stage().await?;
             claim(&stage, config, work).await?;
-            execute_on(config, request, fmp, work, signals, stage, None, warehouse).await
+            let models = config.models_with(&stage).await?;
+            execute_on(config, request, fmp, work, signals, stage, None, warehouse, models).await
         }
     }
 }
@@ -140,6 +145,7 @@ async fn execute_on(
     stage: impl Stage + Clone + 'static,
     journals: Option<Journals>,
     warehouse: impl Warehouse,
+    models: &'static Models,
 ) -> Result<Summary, Failure> {
     let started_at = Utc::now();
     let client = Arc::new(Fmp::new(fmp)?.sharing(stage.clone()));
@@ -147,7 +153,7 @@ async fn execute_on(
     let clock = Arc::new(source.planning(config.clock));
     let receipt_clock = Arc::new(source.receipt(config.clock));
     let mut host = Host {
-        models: Models::built_in()?,
+        models,
         fmp: Arc::clone(&client),
         stage,
         journals,

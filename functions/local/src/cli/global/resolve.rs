@@ -156,6 +156,11 @@ impl Global {
             fmp_bytes,
             fmp_burst,
             index,
+            metrics: self
+                .metrics
+                .clone()
+                .filter(|path| !path.as_os_str().is_empty())
+                .map(|path| (path, option_name("metrics", &from_environment))),
             clock,
             as_of,
             json,

@@ -1,0 +1,37 @@
+//! The user's metrics, which are rows of `analytics.fact_custom_metrics` and not columns.
+
+use findata_domain::{Result, sql::literal};
+use findata_models::CUSTOM_METRICS;
+
+use crate::{
+    facts::Facts,
+    figure::Figure,
+    reasons::reason,
+    rows::{Key, figure},
+};
+
+impl Facts<'_> {
+    /// Fills in the stored value of one of the user's metrics, or the reason for its NULL.
+    ///
+    /// # Errors
+    /// `Stop` when the warehouse cannot be read.
+    pub fn stored_custom(&self, to: &mut Figure, key: &Key) -> Result<()> {
+        to.table = Some(format!("analytics.{CUSTOM_METRICS}"));
+        let row = self.first(&format!(
+            "select value, reason from analytics.{CUSTOM_METRICS} where symbol = {{symbol}} and known_to is null \
+             and metric = {} and basis = '{}' and as_of_date = date '{}'",
+            literal(&to.name),
+            key.basis,
+            key.date
+        ))?;
+        match &row {
+            Some(row) => {
+                to.value = figure(row, "value");
+                to.reason = row.get("reason").map(|word| reason(word));
+            }
+            None => to.reason = Some(reason("not_computed")),
+        }
+        to.column = Some("value".into());
+        Ok(())
+    }
+}
