@@ -10,6 +10,7 @@ mod dictionary;
 mod echoed_key;
 mod explain;
 mod key;
+mod metrics;
 mod models;
 mod output;
 mod plan_and_sql;

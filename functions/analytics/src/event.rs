@@ -64,7 +64,9 @@ pub async fn handle(
 
 /// Returns the models with the user's metrics of the file on the stage; `None` if there are none.
 async fn custom_models(stage: &impl Stage, models: &Models) -> Result<Option<Models>> {
-    let Some(file) = metrics_file::read(stage).await? else { return Ok(None) };
+    let Some(file) = metrics_file::read(stage).await? else {
+        return Ok(None);
+    };
     let registry = models.registry.with_custom(&file, &metrics_file::name_on_stage())?;
     match registry.custom.is_empty() {
         true => Ok(None),

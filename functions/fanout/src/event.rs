@@ -128,7 +128,9 @@ async fn id_of_invocation(invocation: &Invocation, stage: &impl Stage) -> Result
 /// Checks the user's metrics file on the stage, so that a fault ends the run before it makes calls.
 /// analytics reads the file again when it computes the metrics.
 async fn check_metrics(stage: &impl Stage) -> Result<()> {
-    let Some(file) = metrics_file::read(stage).await? else { return Ok(()) };
+    let Some(file) = metrics_file::read(stage).await? else {
+        return Ok(());
+    };
     Registry::built_in()?.with_custom(&file, &metrics_file::name_on_stage()).map(|_| ())
 }
 

@@ -125,7 +125,8 @@ mod tests {
              the period a year before (of a single period, the one before) is available"
         );
         assert!(ratio("current_ratio").contains(NO_BANK));
-        let market = |name: &str| of_market_metric(&registry, registry.market_metric(name).unwrap()).join("; ");
+        let market =
+            |name: &str| of_market_metric(&registry, registry.market_metric(name).unwrap()).join("; ");
         assert_eq!(market("market_cap"), "");
         assert_eq!(market("shares_outstanding_used"), "");
         assert_eq!(market("pe_ratio_ttm"), "TTM EPS diluted is above zero");

@@ -19,14 +19,19 @@ use minijinja::{
 use serde::Serialize;
 
 use crate::metrics::{
-    Expr, MarketMetric, Ratio, Registry, Source, Suspicion, YEAR_HORIZON, balances, flows, reason_sql, spellings,
+    Expr, MarketMetric, Ratio, Registry, Source, Suspicion, YEAR_HORIZON, balances, flows, reason_sql,
+    spellings,
 };
 pub(crate) use inputs::SPLIT_ADJUSTED;
 use inputs::{
     Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column, suspicions_of, ttm_average,
 };
-use market::{MarketValues, Pair, PriceValues, custom_market, day_input, fmp_pairs, market, price, valuation_inputs};
-use periods::{GrowthValues, HorizonValues, RatioValues, custom_ratio, growth_rates, horizon, ratio, ratio_input};
+use market::{
+    MarketValues, Pair, PriceValues, custom_market, day_input, fmp_pairs, market, price, valuation_inputs,
+};
+use periods::{
+    GrowthValues, HorizonValues, RatioValues, custom_ratio, growth_rates, horizon, ratio, ratio_input,
+};
 
 /// Renders templates with a registry. A template can extend another one.
 pub(crate) struct Renderer {

@@ -22,7 +22,8 @@ pub(crate) fn dictionary(
     let models = config.models()?;
     let (mut tables, inputs) = (dictionary::tables(models), dictionary::inputs(models));
     let custom = dictionary::custom_metrics(models);
-    let is_named = |known: &str| args.table.as_deref().is_some_and(|name| name.trim().eq_ignore_ascii_case(known));
+    let is_named =
+        |known: &str| args.table.as_deref().is_some_and(|name| name.trim().eq_ignore_ascii_case(known));
     for (known, listed, text) in [
         ("inputs", &inputs, render::dictionary(&[], &inputs, &[])),
         ("custom", &custom, render::dictionary(&[], &[], &custom)),

@@ -18,11 +18,7 @@ struct Printed<'a> {
     sql: &'a str,
 }
 
-pub(crate) fn models(
-    global: &Global,
-    from_environment: &[&'static str],
-    args: &Args,
-) -> Result<u8, Failure> {
+pub(crate) fn models(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     let all = config.models()?;
     let mut chosen: Vec<&Model> = all.models.iter().chain(&all.tables).collect();

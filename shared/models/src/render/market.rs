@@ -87,8 +87,12 @@ pub(super) fn valuation_column(input: &str) -> String {
 
 /// Returns, for each input of market metrics, the SQL that computes it from the row of its source.
 pub(super) fn valuation_inputs(registry: &Registry) -> Vec<Formula> {
-    let all: BTreeSet<(Source, String)> =
-        registry.market.iter().chain(&registry.custom.market).flat_map(MarketMetric::fundamentals).collect();
+    let all: BTreeSet<(Source, String)> = registry
+        .market
+        .iter()
+        .chain(&registry.custom.market)
+        .flat_map(MarketMetric::fundamentals)
+        .collect();
     let mut inputs = Vec::new();
     for (source, name) in all {
         let column = |input: &str| {

@@ -91,7 +91,9 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
             return Err(format!("{} is a folder, a device or a pipe: use a regular file", path.display()));
         }
         Ok(_) => {}
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(error) => return Err(unreadable(error)),
     }
     let mut content = Vec::new();

@@ -85,7 +85,9 @@ impl Registry {
         let name = &metric.name;
         faults.extend(self.market_metric_faults(metric).into_iter().map(Fault::text));
         if metric.checked().is_none() && metric.denominator.is_some() {
-            faults.push(format!("{name}: the formula uses no fundamentals, so remove `denominator`, or set `checked`"));
+            faults.push(format!(
+                "{name}: the formula uses no fundamentals, so remove `denominator`, or set `checked`"
+            ));
         }
         let has_figure = metric.checked.is_some() || metric.formula.divisor().is_some();
         if metric.denominator.is_some_and(|rule| rule != Denominator::Any) && !has_figure {

@@ -143,9 +143,7 @@ impl Registry {
                 faults.push(Fault::new(field, message));
             }
         }
-        if metric.checked().is_none()
-            && (!metric.banks || !metric.requires.is_empty())
-        {
+        if metric.checked().is_none() && (!metric.banks || !metric.requires.is_empty()) {
             faults.push(Fault::new(
                 "formula",
                 format!(

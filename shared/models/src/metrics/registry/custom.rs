@@ -142,10 +142,16 @@ impl Registry {
         for (name, line) in entries.names() {
             faults.extend(name_faults(name).into_iter().map(|fault| (line, fault)));
             if name.ends_with("_suspect") {
-                faults.push((line, format!("{name}: the models use such names for their own columns; choose another name")));
+                faults.push((
+                    line,
+                    format!("{name}: the models use such names for their own columns; choose another name"),
+                ));
             }
             if self.is_figure(name) {
-                faults.push((line, format!("{name}: statements or prices have a figure of this name; choose another name")));
+                faults.push((
+                    line,
+                    format!("{name}: statements or prices have a figure of this name; choose another name"),
+                ));
             }
             if let Some(taken) = known.get(name) {
                 faults.push((line, format!("{name}: {taken}; choose another name")));
@@ -158,8 +164,12 @@ impl Registry {
                 if spelled.is_empty() {
                     faults.push((line, format!("{name}: an alias is empty")));
                 } else if self.is_figure(&spelled) {
-                    faults.push((line, format!("{name}: statements or prices have a figure {alias:?}; choose another alias")));
-                } else if let Some(taken) = known.insert(spelled, format!("{alias:?} is an alias of {name}")) {
+                    faults.push((
+                        line,
+                        format!("{name}: statements or prices have a figure {alias:?}; choose another alias"),
+                    ));
+                } else if let Some(taken) = known.insert(spelled, format!("{alias:?} is an alias of {name}"))
+                {
                     faults.push((line, format!("{name}: the alias {alias:?} is taken, because {taken}")));
                 }
             }
@@ -199,7 +209,10 @@ impl Entries {
 /// Returns the text of a file.
 fn decode<'a>(file: &'a [u8], name: &str) -> Result<&'a str> {
     if file.len() > MAX_BYTES {
-        return Err(Error::Config(format!("{name} has more than {} MiB: use a file with metrics only", MAX_BYTES >> 20)));
+        return Err(Error::Config(format!(
+            "{name} has more than {} MiB: use a file with metrics only",
+            MAX_BYTES >> 20
+        )));
     }
     let file = file.strip_prefix("\u{feff}".as_bytes()).unwrap_or(file);
     str::from_utf8(file).map_err(|error| {
@@ -208,7 +221,7 @@ fn decode<'a>(file: &'a [u8], name: &str) -> Result<&'a str> {
     })
 }
 
-/// Reads the entries. An entry with a fault is left out.
+/// Reads the entries. An entry that cannot be read is left out.
 fn read(text: &str, faults: &mut Vec<Fault>) -> Entries {
     let mut entries = Entries::default();
     let (document, broken) = DeTable::parse_recoverable(text);
@@ -275,7 +288,8 @@ fn rule_fault<T>(
             Some((entry.line("formula"), message))
         }
         (None, Some(_)) if !is_checked => {
-            let message = format!("{}: remove `denominator`, because the formula divides by no input", entry.name);
+            let message =
+                format!("{}: remove `denominator`, because the formula divides by no input", entry.name);
             Some((entry.line("denominator"), message))
         }
         _ => None,

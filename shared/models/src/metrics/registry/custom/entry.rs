@@ -37,78 +37,95 @@ pub(super) struct Entry<'a, 'b> {
     table: &'a DeTable<'a>,
     /// The fields that entries of its kind have.
     known: Vec<&'static str>,
-    before: usize,
+    /// Whether a field could not be read, so that the checks of the whole entry would mislead.
+    is_unread: bool,
     faults: &'b mut Vec<Fault>,
 }
 
 impl<'a, 'b> Entry<'a, 'b> {
     pub fn new(text: &'a str, line: u64, table: &'a DeTable<'a>, faults: &'b mut Vec<Fault>) -> Self {
-        Entry { text, line, table, known: Vec::new(), before: faults.len(), faults }
+        Entry {
+            text,
+            line,
+            table,
+            known: Vec::new(),
+            is_unread: false,
+            faults,
+        }
     }
 
-    /// Reads a ratio; `None` if it has faults.
+    /// Reads a ratio; `None` if a field cannot be read.
     pub fn ratio(&mut self) -> Option<Declared<Ratio>> {
         let (name, about, formula) = (self.required("name"), self.about(), self.required("formula"));
         let rest = (self.optional("denominator"), self.optional("banks"), self.optional("bases"));
         let more = (self.optional("requires"), self.optional("missing"), self.optional("percent"));
         let aliases = self.optional("aliases");
         self.report_unknown_keys();
-        self.declared(Ratio {
-            name: name?,
-            about: about?,
-            formula: formula?,
-            denominator: rest.0,
-            banks: rest.1.unwrap_or(true),
-            bases: rest.2,
-            requires: more.0.unwrap_or_default(),
-            missing: more.1,
-            percent: more.2.unwrap_or_default(),
-            heading: None,
-            aliases: aliases.unwrap_or_default(),
-            fmp: None,
-        }, |ratio| &ratio.name)
+        self.declared(
+            Ratio {
+                name: name?,
+                about: about.unwrap_or_default(),
+                formula: formula?,
+                denominator: rest.0,
+                banks: rest.1.unwrap_or(true),
+                bases: rest.2,
+                requires: more.0.unwrap_or_default(),
+                missing: more.1,
+                percent: more.2.unwrap_or_default(),
+                heading: None,
+                aliases: aliases.unwrap_or_default(),
+                fmp: None,
+            },
+            |ratio| &ratio.name,
+        )
     }
 
-    /// Reads a market metric; `None` if it has faults.
+    /// Reads a market metric; `None` if a field cannot be read.
     pub fn market_metric(&mut self) -> Option<Declared<MarketMetric>> {
         let (name, about, formula) = (self.required("name"), self.about(), self.required("formula"));
         let rest = (self.optional("checked"), self.optional("denominator"), self.optional("banks"));
         let more = (self.optional("requires"), self.optional("stale_ok"), self.optional("zero_is_zero"));
         let last = (self.optional("percent"), self.optional("aliases"));
         self.report_unknown_keys();
-        self.declared(MarketMetric {
-            name: name?,
-            about: about?,
-            formula: formula?,
-            checked: rest.0,
-            denominator: rest.1,
-            amount: false,
-            banks: rest.2.unwrap_or(true),
-            requires: more.0.unwrap_or_default(),
-            stale_ok: more.1.unwrap_or_default(),
-            zero_is_zero: more.2.unwrap_or_default(),
-            percent: last.0.unwrap_or_default(),
-            heading: None,
-            aliases: last.1.unwrap_or_default(),
-            fmp: None,
-            fmp_needs: FmpNeeds::default(),
-        }, |metric| &metric.name)
+        self.declared(
+            MarketMetric {
+                name: name?,
+                about: about.unwrap_or_default(),
+                formula: formula?,
+                checked: rest.0,
+                denominator: rest.1,
+                amount: false,
+                banks: rest.2.unwrap_or(true),
+                requires: more.0.unwrap_or_default(),
+                stale_ok: more.1.unwrap_or_default(),
+                zero_is_zero: more.2.unwrap_or_default(),
+                percent: last.0.unwrap_or_default(),
+                heading: None,
+                aliases: last.1.unwrap_or_default(),
+                fmp: None,
+                fmp_needs: FmpNeeds::default(),
+            },
+            |metric| &metric.name,
+        )
     }
 
-    /// Reads an input; `None` if it has faults.
+    /// Reads an input; `None` if a field cannot be read.
     pub fn input(&mut self) -> Option<Declared<Input>> {
         let (name, about, formula) = (self.required("name"), self.about(), self.required("formula"));
         self.report_unknown_keys();
-        self.declared(Input {
-            name: name?,
-            about: about?,
-            unit: None,
-            formula: Some(formula?),
-            average_of: None,
-            over: None,
-            period: None,
-            ttm: None,
-        }, |input| &input.name)
+        self.declared(
+            Input {
+                name: name?,
+                about: about.unwrap_or_default(),
+                unit: None,
+                formula: Some(formula?),
+                average_of: None,
+                over: None,
+                period: None,
+                ttm: None,
+            },
+            |input| &input.name,
+        )
     }
 
     fn declared<T>(&self, value: T, name: impl Fn(&T) -> &String) -> Option<Declared<T>> {
@@ -116,7 +133,7 @@ impl<'a, 'b> Entry<'a, 'b> {
             let key: &std::borrow::Cow<'_, str> = key.get_ref();
             (key.to_string(), line_of(self.text, value.span().start))
         };
-        (self.faults.len() == self.before).then(|| Declared {
+        (!self.is_unread).then(|| Declared {
             name: name(&value).clone(),
             value,
             line: self.line,
@@ -148,6 +165,7 @@ impl<'a, 'b> Entry<'a, 'b> {
                 let start = error.span().map_or(value.span().start, |span| span.start);
                 let line = line_of(self.text, start);
                 self.faults.push((line, format!("`{key}`: {}", error.message())));
+                self.is_unread = true;
                 None
             }
         }

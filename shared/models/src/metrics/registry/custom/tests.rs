@@ -16,7 +16,11 @@ fn read(text: &str) -> Result<Registry, Vec<String>> {
 fn faults(text: &str) -> Vec<String> {
     let mut lines = read(text).unwrap_err();
     let first = lines.remove(0);
-    let count = if lines.len() == 1 { "a fault".to_owned() } else { format!("{} faults", lines.len()) };
+    let count = if lines.len() == 1 {
+        "a fault".to_owned()
+    } else {
+        format!("{} faults", lines.len())
+    };
     assert_eq!(first, format!("m.toml has {count}:"));
     lines
 }
@@ -47,7 +51,8 @@ fn the_example_has_metrics_of_both_kinds_and_changes_no_built_in_metric() {
     let built_in = Models::built_in().unwrap();
     let models = Models::of(registry).unwrap();
     assert_eq!(models.tables, built_in.tables);
-    let sql = |models: &Models, file: &str| models.models.iter().find(|m| m.file == file).unwrap().sql.clone();
+    let sql =
+        |models: &Models, file: &str| models.models.iter().find(|m| m.file == file).unwrap().sql.clone();
     for file in [
         "4_ratios/4_new_fact_financial_ratios_history.sql",
         "7_valuation/4_valuation_operands.sql",
@@ -84,7 +89,9 @@ fn only_the_models_of_the_declared_kinds_are_added() {
     assert!(has(&ratios, "4_ratios/5_custom_ratios.sql"));
     assert!(!has(&ratios, "7_valuation/11_custom_market_metrics.sql"));
     let market = of(&metric("close_price * shares", ""));
-    assert!(!has(&market, "4_ratios/5_custom_ratios.sql") && !has(&market, "7_valuation/10_custom_operands.sql"));
+    assert!(
+        !has(&market, "4_ratios/5_custom_ratios.sql") && !has(&market, "7_valuation/10_custom_operands.sql")
+    );
     assert!(has(&market, "7_valuation/12_new_fact_custom_metrics.sql"));
 }
 
@@ -97,6 +104,7 @@ fn every_fault_is_reported_with_its_line() {
     let found = faults(text);
     for (line, part) in [
         (1, "unknown key growth: an entry begins with [[ratio]], [[metric]] or [[input]]"),
+        (5, "one: there is no input nothing"),
         (6, "remove `heading`: only built-in entries"),
         (7, "add `about`"),
         (9, "`formula`: formula \"net_income +\""),
@@ -107,7 +115,7 @@ fn every_fault_is_reported_with_its_line() {
         let is_it = |fault: &&String| fault.starts_with(&format!("line {line}: ")) && fault.contains(part);
         assert!(found.iter().any(|fault| is_it(&fault)), "line {line}, {part}: {found:#?}");
     }
-    assert_eq!(found.len(), 7, "{found:#?}");
+    assert_eq!(found.len(), 8, "{found:#?}");
 }
 
 #[test]
@@ -117,11 +125,7 @@ fn formulas_are_checked() {
         (ratio("mine", "ttm.revenue", ""), 4, "there is no input ttm.revenue"),
         (ratio("mine", "net_income + shares", ""), 4, "give no unit"),
         (ratio("mine", "net_income / revenue", ""), 4, "divides by revenue: add `denominator`"),
-        (
-            ratio("mine", "1 + net_income / revenue", ""),
-            4,
-            "divides by revenue: add `denominator`",
-        ),
+        (ratio("mine", "1 + net_income / revenue", ""), 4, "divides by revenue: add `denominator`"),
         (ratio("mine", "net_income / 2", "denominator = 'any'"), 5, "remove `denominator`"),
         (ratio("mine", "net_income", "bases = []"), 5, "`bases` is empty"),
         (ratio("mine", "net_income", "bases = ['month']"), 5, "unknown variant `month`"),
