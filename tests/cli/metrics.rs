@@ -74,7 +74,8 @@ fn faults_are_listed_with_their_lines_before_a_call() {
         [(&b"\xff\xfe"[..], "line 1: this is not UTF-8"), (&[b'#'; 3 << 20], "more than 1 MiB")]
     {
         fs::write(file, content).unwrap();
-        assert!(option(plan()).failed(2).contains(part), "{part}");
+        let output = option(plan());
+        assert!(output.code == Some(2) && output.stderr.contains(part), "{output:#?}");
     }
     for missing in [home.path().join("absent.toml"), home.path().to_owned()] {
         let output = plan().option("--metrics", missing.to_str().unwrap()).run();

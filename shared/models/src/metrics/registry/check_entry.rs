@@ -17,7 +17,7 @@ use crate::metrics::{
 const MAX_SQL: usize = 20_000;
 
 /// Names of other columns in the tables and models of metrics, which no metric may have.
-const RESERVED: [&str; 28] = [
+const RESERVED: [&str; 29] = [
     "basis",
     "cadence",
     "close_price",
@@ -25,6 +25,7 @@ const RESERVED: [&str; 28] = [
     "computed_at",
     "fiscal_date",
     "fiscal_date_key",
+    "first_known_from",
     "fundamentals_as_of",
     "fundamentals_known_on",
     "is_lender",

@@ -98,13 +98,13 @@ fn only_the_models_of_the_declared_kinds_are_added() {
 #[test]
 fn every_fault_is_reported_with_its_line() {
     let text = "growth = 1\n\
-        [[ratio]]\nname = 'one'\nabout = 'x'\nformula = 'nothing - net_income'\nheading = 'x'\n\
+        [[ratio]]\nname = 'own_one'\nabout = 'x'\nformula = 'nothing - net_income'\nheading = 'x'\n\
         [[ratio]]\nname = 'two'\nformula = 'net_income +'\nbanks = 'no'\n\
         [[metric]]\nname = 'three'\nabout = ''\nformula = 'ttm.revenue'\nrequires = [{ above_zero = 'ttm.revenue' }]\n";
     let found = faults(text);
     for (line, part) in [
         (1, "unknown key growth: an entry begins with [[ratio]], [[metric]] or [[input]]"),
-        (5, "one: there is no input nothing"),
+        (5, "own_one: there is no input nothing"),
         (6, "remove `heading`: only built-in entries"),
         (7, "add `about`"),
         (9, "`formula`: formula \"net_income +\""),
