@@ -2,6 +2,7 @@
 
 use chrono::Days;
 use findata_fmp_simulator::Options;
+use findata_pipeline::ports::warehouse::Warehouse;
 use findata_tests::{FakeSnowflake, Home, Job, Simulator, models_with, today, wait};
 
 use super::{comparison, contract::set_up, multi_day::replicate_with};
@@ -37,8 +38,8 @@ fn a_changed_file_gives_the_same_rows_on_both_engines() {
     let home = Home::new();
     let changed = FIRST.replace("'net_income'\n", "'2 * net_income'\n");
     let changed = changed.split("\n[[metric]]").next().unwrap();
-    for (revision, file) in [(0, FIRST), (1, changed)] {
-        let day = today() + Days::new(revision);
+    for (revision, file) in [(0_u32, FIRST), (1, changed)] {
+        let day = today() + Days::new(revision.into());
         let server = Simulator::start(Options { symbols: 3, today: day, revision, ..Options::default() });
         let mut job = Job::new(server.url(), &["AAPL"])
             .days(10)
