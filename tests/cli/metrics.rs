@@ -27,7 +27,7 @@ formula = 'a + 1'
 
 const FAULTS: [&str; 5] = [
     "line 2: roe: a built-in metric has the name roe; choose another name",
-    "line 4: roe: the formula divides by equity: add `denominator` with the rule for it, such as \"positive\"",
+    "line 4: roe: the formula divides by equity: add `denominator` with the rule for it, such as \"positive\", or require it to be above zero",
     "line 4: roe: there is no input equity",
     "line 5: remove `colour`: an entry of this kind can have name, about, formula, denominator, banks, bases, requires, \
      missing, percent, aliases",

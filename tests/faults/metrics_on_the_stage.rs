@@ -40,7 +40,7 @@ formula = 'net_income'
 ";
 
 const FAULTS: &str = "state/metrics.toml on the stage has 3 faults:
-  line 4: own_margin: the formula divides by turnover: add `denominator` with the rule for it, such as \"positive\"
+  line 4: own_margin: the formula divides by turnover: add `denominator` with the rule for it, such as \"positive\", or require it to be above zero
   line 4: own_margin: there is no input turnover
   line 6: own_margin: the metric in line 2 has the name own_margin; choose another name";
 

@@ -21,7 +21,7 @@ const RATIOS: [(&str, Option<&str>); 14] = [
     ("graham_number", Some("positive")),
     ("effective_tax_rate", None),
     ("roa_average", Some("positive")),
-    ("rule_of_40", Some("any")),
+    ("rule_of_40", None),
     ("beneish_m_score", None),
     ("piotroski_f_score", None),
     ("roa_annualised", Some("positive")),

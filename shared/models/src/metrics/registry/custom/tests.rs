@@ -156,6 +156,8 @@ fn formulas_are_checked() {
         assert!(found.starts_with(&format!("line {line}: ")) && found.contains(part), "{text}{found}");
     }
     assert!(read(&ratio("mine", "net_income / 2", "")).is_ok());
+    let required = "requires = [{ above_zero = 'revenue', reason = 'no_revenue' }]";
+    assert!(read(&ratio("mine", "1 + net_income / revenue", required)).is_ok());
     assert!(read(&metric("close_price / dividends_per_share", "denominator = 'positive'")).is_ok());
 }
 
