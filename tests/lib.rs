@@ -15,7 +15,7 @@ pub use support::{
     content::{Content, Differences},
     fake_snowflake::FakeSnowflake,
     home::{Home, lines_of, today},
-    job::{Job, NoProgress, analyze, client, host, models, request, run_id, with_warehouse},
+    job::{Job, NoProgress, analyze, client, host, models, models_with, request, run_id, with_warehouse},
     parsers::parse_errors,
     python::{Program, prepared_python},
     replay::{Replay, ReplayServer},

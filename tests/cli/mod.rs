@@ -15,6 +15,7 @@ mod explain;
 mod export;
 mod generated_files;
 mod key;
+mod metrics;
 mod models;
 mod output;
 mod plan;

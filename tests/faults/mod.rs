@@ -10,6 +10,7 @@ mod invocations;
 mod kept_work;
 mod large_plans;
 mod memory;
+mod metrics_on_the_stage;
 mod permanent;
 mod readers;
 mod redelivery;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, Days, NaiveDate};
+use findata_models::Models;
 use findata_pipeline::summary::Summary;
 use findata_tests::{Home, Job, Replay};
 use serde_json::{Value, json};
@@ -155,6 +156,17 @@ fn statements(symbol: &str, label: &str, year: usize, parts: &[Quarter]) -> [(&'
 
 /// Runs on a day on which FMP has these companies, with a bar per week.
 pub(super) fn run_on(home: &Home, on: &str, is_full: bool, companies: &[Company]) -> Summary {
+    run_with(home, on, is_full, companies, findata_tests::models())
+}
+
+/// Like [`run_on`], with other models.
+pub(super) fn run_with(
+    home: &Home,
+    on: &str,
+    is_full: bool,
+    companies: &[Company],
+    models: &'static Models,
+) -> Summary {
     let mut replay = Replay::new();
     let first = day("2025-01-08");
     let weeks: Vec<String> = (0..61)
@@ -174,9 +186,10 @@ pub(super) fn run_on(home: &Home, on: &str, is_full: bool, companies: &[Company]
     let server = replay.start();
     let symbols: Vec<&str> = companies.iter().map(|company| company.symbol.as_str()).collect();
     let datasets = ["prices", "income_statement", "balance_sheet", "cash_flow"].map(String::from).to_vec();
-    let job = Job::new(server.url(), &symbols).on(day(on)).with(|o| {
+    let mut job = Job::new(server.url(), &symbols).on(day(on)).with(|o| {
         (o.datasets, o.full, o.index, o.prices_from) = (datasets, is_full, None, Some(first));
     });
+    job.models = models;
     let summary = job.run_ok(home);
     assert!(summary.failures.is_empty(), "{:?}", summary.failures);
     summary

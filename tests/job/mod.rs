@@ -3,6 +3,7 @@
 mod across_days;
 mod as_of;
 mod corrections;
+mod custom_metrics;
 mod edge_cases;
 mod exact_decimals;
 mod identities;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use findata_local::setup_sql;
-use findata_tests::{FakeSnowflake, models, parse_errors};
+use findata_tests::{FakeSnowflake, models_with, parse_errors};
 use serde_json::json;
 use sqlparser::{dialect::SnowflakeDialect, parser::Parser};
 
@@ -75,7 +75,8 @@ fn sqlglot_and_sqlfluff_parse_the_scripts_and_their_source_files() {
 #[test]
 fn sqlglot_and_sqlfluff_parse_every_model_table_and_view() {
     let folder = tempfile::tempdir().unwrap();
-    let rendered = models().models.iter().chain(&models().tables).map(|model| {
+    let models = models_with(include_str!("../../metrics.example.toml"));
+    let rendered = models.models.iter().chain(&models.tables).map(|model| {
         let path = folder.path().join(model.file.replace('/', "_"));
         fs::write(&path, &model.sql).unwrap();
         path

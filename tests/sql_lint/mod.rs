@@ -6,10 +6,10 @@ mod rejected;
 mod rules;
 mod text;
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::OnceLock};
 
-use findata_models::{Model, tables};
-use findata_tests::models;
+use findata_models::{Model, Models, tables};
+use findata_tests::models_with;
 
 /// The kind of file that contains a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,12 @@ enum FileKind {
     View,
     /// The setup rendered from the catalog.
     Setup,
+}
+
+/// The models with those of the user's metrics.
+fn models() -> &'static Models {
+    static MODELS: OnceLock<&'static Models> = OnceLock::new();
+    MODELS.get_or_init(|| models_with(include_str!("../../metrics.example.toml")))
 }
 
 /// The problems of a text; empty if there are none.

@@ -170,6 +170,12 @@ pub fn models() -> &'static Models {
     Models::built_in().expect("the built-in models are sound")
 }
 
+/// The models with the metrics of a user's file.
+pub fn models_with(file: &str) -> &'static Models {
+    let registry = models().registry.with_custom(file.as_bytes(), "metrics.toml").expect("a sound file");
+    Box::leak(Box::new(Models::of(registry).expect("sound models")))
+}
+
 /// Calls the handler of analytics with the built-in models and without measurements of the host.
 ///
 /// # Errors

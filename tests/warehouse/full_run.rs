@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use findata_analytics::HostMetrics;
 use findata_domain::clock::DayClock;
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
-use findata_models::PUBLISHED;
+use findata_models::{Models, PUBLISHED};
 use findata_pipeline::{
     corrections::STAGE_KEY,
     landing::StagedFile,
@@ -16,7 +17,7 @@ use findata_pipeline::{
     usage::{Statement, Usage},
 };
 use findata_snowflake::Snowflake;
-use findata_tests::{FakeSnowflake, Home, Job, Simulator, analyze, today, wait};
+use findata_tests::{FakeSnowflake, Home, Job, Simulator, models_with, today, wait};
 
 use super::{Files, contract::set_up};
 
@@ -92,7 +93,10 @@ fn both_engines_compute_the_same_tables() {
     let corrections = home.stage().join(STAGE_KEY);
     std::fs::create_dir_all(corrections.parent().unwrap()).unwrap();
     std::fs::write(corrections, CORRECTIONS).unwrap();
-    let on_duckdb = Job::new(server.url(), &symbols).run_ok(&home);
+    let models = models_with(include_str!("../../metrics.example.toml"));
+    let mut job = Job::new(server.url(), &symbols);
+    job.models = models;
+    let on_duckdb = job.run_ok(&home);
 
     let other = Home::copy_of(&home);
     let run = on_duckdb.run_id.clone();
@@ -104,7 +108,7 @@ fn both_engines_compute_the_same_tables() {
     wait(set_up(&mut setting_up));
     wait(setting_up.close()).unwrap();
     let mut warehouse = Snowflake::new(fake.settings("full_run")).unwrap();
-    let (rows, used) = wait(compute(&run, &files, fake, &mut warehouse));
+    let (rows, used) = wait(compute(&run, &files, fake, &mut warehouse, models));
     assert_eq!(rows, on_duckdb.rows);
     every_statement_is_accounted_for(&run, &other, &used);
     assert!(home.count("select count(*) from ops.quality where status = 'corrected'") >= 5);
@@ -129,6 +133,7 @@ async fn compute(
     files: &DirectoryStage,
     fake: &'static FakeSnowflake,
     warehouse: &mut Snowflake,
+    models: &Models,
 ) -> (BTreeMap<String, RowCounts>, Usage) {
     let staged: ledger::Staged = stage::read_json(files, &ledger::staged_key(run)).await.unwrap().unwrap();
     let staged: Vec<StagedFile> = staged.files;
@@ -136,7 +141,10 @@ async fn compute(
     let clock = DayClock(today());
     let loaded = findata_load::handle(run, files, warehouse, &clock).await.unwrap();
     let bus = LocalBus::default();
-    let summary = analyze(run, files, warehouse, &bus, &clock).await.unwrap();
+    let metrics = HostMetrics::default();
+    let summary = findata_analytics::handle(run, files, warehouse, models, &bus, &clock, &metrics)
+        .await
+        .unwrap();
     assert!(
         summary.cost.snowflake_credits > 0.0 && summary.cost.snowflake_credits < 0.1,
         "{:?}",

@@ -5,6 +5,7 @@ mod command;
 pub(crate) mod comparison;
 pub(crate) mod contract;
 mod crash_recovery;
+mod custom_metrics;
 mod fake;
 mod fault_recovery;
 mod faults;

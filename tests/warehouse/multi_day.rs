@@ -4,17 +4,18 @@
 use std::time::Instant;
 
 use chrono::{Days, NaiveDate};
+use findata_analytics::HostMetrics;
 use findata_domain::{Result, clock::DayClock};
 use findata_fmp_simulator::Options;
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
-use findata_models::PUBLISHED;
+use findata_models::{Models, PUBLISHED};
 use findata_pipeline::{
     ledger,
     ports::{stage, warehouse::Warehouse},
     summary::Summary,
 };
 use findata_snowflake::{Settings, Snowflake};
-use findata_tests::{FakeSnowflake, Home, Job, Simulator, analyze, today, wait};
+use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
 
 use super::{Files, comparison, contract::set_up};
 
@@ -29,7 +30,19 @@ pub(crate) fn replicate(
     fake: &'static FakeSnowflake,
     database: &str,
 ) -> Summary {
-    let summary = try_load_and_compute(home, done, day, fake, fake.settings(database)).unwrap();
+    replicate_with(home, done, day, fake, database, findata_tests::models())
+}
+
+/// Like [`replicate`], with the models of the DuckDB run.
+pub(super) fn replicate_with(
+    home: &Home,
+    done: &Summary,
+    day: NaiveDate,
+    fake: &'static FakeSnowflake,
+    database: &str,
+    models: &Models,
+) -> Summary {
+    let summary = load_and_compute(home, done, day, fake, fake.settings(database), models).unwrap();
     assert_eq!(summary.analytics, done.analytics, "rows written and removed");
     summary
 }
@@ -41,6 +54,17 @@ pub(super) fn try_load_and_compute(
     day: NaiveDate,
     fake: &'static FakeSnowflake,
     settings: Settings,
+) -> Result<Summary> {
+    load_and_compute(home, done, day, fake, settings, findata_tests::models())
+}
+
+fn load_and_compute(
+    home: &Home,
+    done: &Summary,
+    day: NaiveDate,
+    fake: &'static FakeSnowflake,
+    settings: Settings,
+    models: &Models,
 ) -> Result<Summary> {
     let other = Home::new();
     let run = &done.run_id;
@@ -60,7 +84,8 @@ pub(super) fn try_load_and_compute(
         let (clock, bus) = (DayClock(day), LocalBus::default());
         let loaded = findata_load::handle(run, &to, &mut warehouse, &clock).await?;
         assert_eq!(loaded.rows, done.rows);
-        analyze(run, &to, &mut warehouse, &bus, &clock).await
+        let metrics = HostMetrics::default();
+        findata_analytics::handle(run, &to, &mut warehouse, models, &bus, &clock, &metrics).await
     });
     // The session is closed even if a statement failed.
     let _ = wait(warehouse.close());

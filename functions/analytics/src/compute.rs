@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Instant};
 
 use chrono::NaiveDate;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar, sql::literal};
-use findata_models::{Extent, Model, Models, PUBLISHED, PublishedTable};
+use findata_models::{CUSTOM_METRICS, Extent, Model, Models, PUBLISHED, PublishedTable};
 use findata_pipeline::{
     plan::PlanOutline, ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
 };
@@ -40,7 +40,7 @@ pub(crate) async fn compute(
         }
         build(run, model, warehouse).await?;
         if model.builds() == "companies_to_recompute" {
-            scope = Scope::read(warehouse).await?;
+            scope = Scope::read(models.registry.custom.len(), warehouse).await?;
             if scope.is_empty() {
                 return publish::totals(warehouse).await;
             }
@@ -69,6 +69,9 @@ pub(crate) async fn compute(
     let mut closing = closing_statements(run, as_of, clock).to_vec();
     if scope.has_replaced_keys {
         closing.extend(delete_replaced_keys());
+    }
+    if scope.has_removed_metrics() {
+        closing.push(format!("delete from analytics.{CUSTOM_METRICS}"));
     }
     differences.publish(run, clock.now(), fence, warehouse, &closing).await
 }

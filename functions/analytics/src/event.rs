@@ -5,6 +5,7 @@ use findata_aws::lambda::step::{Step, run_of};
 use findata_domain::{Result, clock::Clock};
 use findata_models::Models;
 use findata_pipeline::{
+    metrics_file,
     ports::{bus::Bus, stage::Stage, warehouse::Warehouse},
     run::RunId,
     telemetry::Telemetry,
@@ -51,12 +52,26 @@ pub async fn handle(
     let mut warehouse = warehouse;
     step.run(async || {
         let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;
+        let custom = custom_models(stage, models).await?;
+        let models = custom.as_ref().unwrap_or(models);
         let summary = crate::handle(&run, stage, *warehouse, models, bus, clock, &metrics).await?;
         tracing::info!(%run, status = summary.status.as_str(), seconds = summary.seconds, "published the run");
         telemetry.ended(now, &summary);
         Ok(json!({"run_id": run, "status": summary.status}))
     })
     .await
+}
+
+/// Returns the models with the user's metrics of the file on the stage; `None` if there are none.
+async fn custom_models(stage: &impl Stage, models: &Models) -> Result<Option<Models>> {
+    let Some(file) = metrics_file::read(stage).await? else {
+        return Ok(None);
+    };
+    let registry = models.registry.with_custom(&file, &metrics_file::name_on_stage())?;
+    match registry.custom.is_empty() {
+        true => Ok(None),
+        false => Models::of(registry).map(Some),
+    }
 }
 
 /// The metrics of a run that are known before its figures are computed.

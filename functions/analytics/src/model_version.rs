@@ -36,7 +36,7 @@ pub(crate) async fn check_models(models: &Models, warehouse: &mut impl Warehouse
     if !recorded.is_empty() {
         let names: Vec<String> = recorded.keys().map(|file| literal(file)).collect();
         statements.push(format!("delete from ops.models where file in ({})", names.join(", ")));
-        tracing::warn!("another version of findata computed the figures: this run recomputes all of them");
+        tracing::warn!("the models or the metrics file have changed: this run recomputes all figures");
         statements.push(ALL_COMPANIES_ARE_DUE.to_owned());
     }
     statements.extend(record(&models));

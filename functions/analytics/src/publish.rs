@@ -158,6 +158,10 @@ fn published_rows(table: &PublishedTable) -> String {
                 "{rows} join companies s on s.company_key = t.company_key and s.with_fundamentals{versions}"
             )
         }
+        Extent::DaysAndFundamentals(day) => format!(
+            "{rows} join companies s on s.company_key = t.company_key and case when t.basis = 'MARKET' \
+             then t.{day} >= s.prices_from else s.with_fundamentals end{versions}"
+        ),
         Extent::Days(day) => {
             format!(
                 "{rows} join companies s on s.company_key = t.company_key and t.{day} >= s.prices_from{versions}"

@@ -6,12 +6,14 @@ use std::{
 };
 
 use findata_domain::{Error, Result};
-use findata_models::{Extent, Model, PUBLISHED, PublishedTable};
+use findata_models::{CUSTOM_METRICS, Extent, Model, PUBLISHED, PublishedTable};
 use findata_pipeline::ports::warehouse::Warehouse;
 
 /// Rows of prices that take as much memory as one statement period: the wide tables of statements,
 /// TTM figures, ratios and growth rates have about 10 KB per period, those of a session 1.3 KB.
 const SESSIONS_PER_PERIOD: u64 = 8;
+/// Rows of the user's metrics that take as much memory as one session's row of market metrics.
+const CUSTOM_ROWS_PER_SESSION: u64 = 8;
 
 /// The size of the work. `sessions` includes the 400 days before the first day to recompute, which
 /// the windows read.
@@ -33,6 +35,8 @@ pub(crate) struct Scope {
     rows: u64,
     has_changes: bool,
     has_changed_models: bool,
+    /// Number of the user's metrics.
+    custom_metrics: u64,
     /// Whether figures are published under a key that another key has replaced.
     pub has_replaced_keys: bool,
     /// The published tables that have rows.
@@ -51,8 +55,10 @@ pub(crate) struct Slice {
 }
 
 impl Scope {
-    /// Reads it from `companies_to_recompute`, `pending` and the tables.
-    pub async fn read(warehouse: &mut impl Warehouse) -> Result<Self> {
+    /// Reads it from `companies_to_recompute`, `pending` and the tables. `custom_metrics` is the number of
+    /// the user's metrics.
+    pub async fn read(custom_metrics: usize, warehouse: &mut impl Warehouse) -> Result<Self> {
+        let custom_metrics = custom_metrics as u64;
         let non_empty = |table: &PublishedTable| {
             format!("select '{}', '1' where exists (select 1 from {})", table.name, table.full_name())
         };
@@ -71,7 +77,10 @@ impl Scope {
         };
         Ok(Scope {
             companies: size("companies")?,
-            rows: size("sessions")? + size("periods")? * SESSIONS_PER_PERIOD,
+            rows: (size("sessions")? + size("periods")? * SESSIONS_PER_PERIOD)
+                * (CUSTOM_ROWS_PER_SESSION + custom_metrics)
+                / CUSTOM_ROWS_PER_SESSION,
+            custom_metrics,
             has_changes: size("pending")? > 0,
             has_replaced_keys: size("replaced_keys")? > 0,
             has_changed_models: size("changed_models")? > 0,
@@ -85,11 +94,19 @@ impl Scope {
     }
 
     /// The tables to publish. A table that does not depend on data (`dim_date`) is written once, and
-    /// again when a model has changed.
+    /// again when a model has changed. The table of the user's metrics is not written if there are none.
     pub fn tables(&self) -> impl Iterator<Item = &'static PublishedTable> {
-        PUBLISHED.iter().filter(|table| {
-            table.extent != Extent::Whole || self.has_changed_models || !self.non_empty.contains(table.name)
+        PUBLISHED.iter().filter(|table| match table.name {
+            CUSTOM_METRICS => self.custom_metrics > 0,
+            name => {
+                table.extent != Extent::Whole || self.has_changed_models || !self.non_empty.contains(name)
+            }
         })
+    }
+
+    /// Whether there are rows of metrics that the user has removed, and no other metrics.
+    pub fn has_removed_metrics(&self) -> bool {
+        self.custom_metrics == 0 && self.non_empty.contains(CUSTOM_METRICS)
     }
 
     /// Whether the model builds a table that need not be published again.

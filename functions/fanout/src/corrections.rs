@@ -7,15 +7,15 @@ mod tests;
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use findata_domain::{Error, Result, Symbol};
+use findata_domain::{
+    Error, Result, Symbol,
+    file_faults::{self, Fault, line_of},
+};
 use findata_pipeline::{
     corrections::{Correction, Kind, STAGE_KEY},
     ports::stage::Stage,
 };
 use toml::de::{DeTable, DeValue};
-
-/// A fault of the file: its line and a message.
-type Fault = (u64, String);
 
 /// Reads the corrections on the stage; none if there is no such object.
 ///
@@ -62,14 +62,7 @@ pub fn parse(text: &str, name: &str) -> Result<Vec<Correction>> {
     if faults.is_empty() {
         return Ok(entries);
     }
-    faults.sort();
-    faults.dedup();
-    let lines: Vec<String> = faults.iter().map(|(line, fault)| format!("  line {line}: {fault}")).collect();
-    let count = match faults.len() {
-        1 => "a fault".to_owned(),
-        n => format!("{n} faults"),
-    };
-    Err(Error::Config(format!("{name} has {count}:\n{}", lines.join("\n"))))
+    Err(file_faults::error(name, faults))
 }
 
 /// What two entries must not both decide.
@@ -90,10 +83,4 @@ fn repeated(entries: &[Correction]) -> Vec<Fault> {
         }
     }
     found
-}
-
-/// Returns the line of a byte, from 1.
-fn line_of(text: &str, position: usize) -> u64 {
-    let before = text.as_bytes().get(..position).unwrap_or(text.as_bytes());
-    1 + before.iter().filter(|byte| **byte == b'\n').count() as u64
 }

@@ -5,8 +5,9 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result, clock::Clock, hash};
 use findata_fmp::{CallContext, Fmp, claim_source};
+use findata_models::metrics::Registry;
 use findata_pipeline::{
-    ledger,
+    ledger, metrics_file,
     ports::{
         bus::{Bus, Event},
         queue::Queue,
@@ -124,6 +125,15 @@ async fn id_of_invocation(invocation: &Invocation, stage: &impl Stage) -> Result
     Ok(first.map_or(run_id, |first| first.run_id))
 }
 
+/// Checks the user's metrics file on the stage, so that a fault ends the run before it makes calls.
+/// analytics reads the file again when it computes the metrics.
+async fn check_metrics(stage: &impl Stage) -> Result<()> {
+    let Some(file) = metrics_file::read(stage).await? else {
+        return Ok(());
+    };
+    Registry::built_in()?.with_custom(&file, &metrics_file::name_on_stage()).map(|_| ())
+}
+
 #[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 async fn start_run(
     request: &Request,
@@ -137,6 +147,7 @@ async fn start_run(
 ) -> Result<Value> {
     let run_id = &request.run_id;
     let started = async {
+        check_metrics(stage).await?;
         let fmp = fmp?;
         claim_source(stage, fmp.url()).await?;
         let (run, max_calls) = (run_id.clone(), request.options.max_calls);

@@ -9,7 +9,10 @@ use std::{
 use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result};
 use findata_fanout::corrections;
-use findata_pipeline::corrections::{Correction, FILE};
+use findata_pipeline::{
+    corrections::{Correction, FILE},
+    metrics_file,
+};
 
 use crate::stage::DirectoryStage;
 
@@ -22,6 +25,8 @@ pub struct DataDir {
     pub stage: PathBuf,
     /// The file with the user's corrections of FMP's data. It may not exist.
     pub corrections: PathBuf,
+    /// The file with the user's metrics. It may not exist.
+    pub metrics: PathBuf,
 }
 
 impl DataDir {
@@ -31,6 +36,7 @@ impl DataDir {
             warehouse: warehouse.unwrap_or_else(|| folder.join("findata.duckdb")),
             stage: stage.unwrap_or_else(|| folder.join("stage")),
             corrections: folder.join(FILE),
+            metrics: folder.join(metrics_file::FILE),
         }
     }
 

@@ -1,6 +1,8 @@
+{% block created %}
 -- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). Every ratio of metrics/ratios.toml and its reason for NULL.
 -- A past vintage has only the periods whose figures can differ from those of the next vintage.
 create or replace temporary table new_fact_financial_ratios_history as
+{% endblock %}
 with pairs as (select * from period_pairs),
 -- a period with the inputs of the period a year ago, and of the one two years ago
 with_earlier as (
@@ -37,6 +39,7 @@ inputs as (
         {% endfor %}
     from with_earlier as i
 ),
+{% block suspects %}
 -- the suspicions of the period, and those of the earlier periods that concern the inputs used from them
 all_suspects as (
     select period_id, suspicion from input_suspects
@@ -59,6 +62,7 @@ suspects as (
     from all_suspects
     group by period_id
 ),
+{% endblock %}
 judged as (
     select i.*,
         {% for ratio in ratios %}
@@ -85,14 +89,20 @@ judged as (
             {% for requirement in ratio.requires %}
             when {{ requirement.figure }} is null then {{ ratio.unknown_reason }}
             {% endfor %}
+            {% if ratio.missing %}
             when {{ ratio.missing }} then {{ ratio.missing_reason }}
+            {% endif %}
             {% for refusal in ratio.refusals %}
             when {{ refusal.condition }} then '{{ refusal.reason }}'
             {% endfor %}
+            {% if ratio.tests_value %}
+            when {{ ratio.value }} is null then {{ ratio.missing_reason }}
+            {% endif %}
         end as {{ ratio.name }}_reason{{ "," if not loop.last }}
         {% endfor %}
     from inputs as i
 )
+{% block figures %}
 select
     i.vintage_id, i.first_known_from, i.company_key, i.symbol, i.fiscal_date, i.fiscal_date_key, i.basis,
     i.reported_currency,
@@ -107,3 +117,4 @@ select
     s.suspect_reason is not null as is_suspect, s.suspect_reason
 from judged as i
 left join suspects as s on s.period_id = i.period_id
+{% endblock %}

@@ -1,3 +1,4 @@
+{% block created %}
 -- grain: vintage x valid_from. For each metric of metrics/market_metrics.toml its operands: the parts of its formula
 -- that depend only on fundamentals, most often the divisor. They are NULL if the metric has a reason for NULL.
 create or replace temporary table valuation_operands as
@@ -32,6 +33,7 @@ suspects as (
     from known_suspects
     group by range_id
 ),
+{% endblock %}
 judged as (
     select i.*,
         {% for metric in market_metrics if metric.checked %}
@@ -82,6 +84,7 @@ judged as (
         {% endfor %}
     from valuation_inputs as i
 )
+{% block operands %}
 select
     i.range_id,
     case when i.shares_outstanding_used_reason is null then i.latest_shares end as statement_shares, r.entered_shares,
@@ -100,3 +103,4 @@ select
 from judged as i
 join ranges as r on r.range_id = i.range_id
 left join suspects as s on s.range_id = i.range_id
+{% endblock %}

@@ -1,7 +1,9 @@
+{% block created %}
 -- grain: vintage x metric_date (from prices_from on). The metrics of metrics/market_metrics.toml, which combine the
 -- day's price with the fundamentals known on that day, and the metrics of metrics/price_metrics.toml, which depend on
 -- prices only.
 create or replace temporary table new_fact_market_metrics_history as
+{% endblock %}
 with recomputed_companies as (select symbol, company_key, profile_from from companies),
 capitalized as (
     select d.*, d.price as close_price, {{ market_cap }} as market_cap
@@ -11,11 +13,16 @@ valued as (
     select
         d.*,
         o.* exclude (range_id),
+        {% block operands %}
+        {% endblock %}
         {{ enterprise_value }} as enterprise_value,
         {{ enterprise_value_fmp }} as enterprise_value_fmp
     from capitalized as d
     join valuation_operands as o on o.range_id = d.range_id
+    {% block joins %}
+    {% endblock %}
 )
+{% block figures %}
 select
     v.vintage_id,
     -- the figures of a day are known at its close, 16:00 New York time. 21:00 UTC is used all year, although the
@@ -78,3 +85,4 @@ from price_windows as w
 join valued as v on v.symbol = w.symbol and v.price_date = w.price_date
 join recomputed_companies as c on c.symbol = w.symbol
 left join index_windows as i on i.symbol = w.symbol and i.price_date = w.price_date
+{% endblock %}

@@ -8,12 +8,14 @@
 //! - [`symbol`], [`day`], [`decimal`], [`clock`], [`nyse_calendar`], [`hash`], [`sql`]: validated
 //!   values and their conversions.
 //! - [`error`]: errors, classified by the caller's next step.
+//! - [`file_faults`]: faults of the user's files, with their lines.
 
 pub mod catalog;
 pub mod clock;
 pub mod day;
 pub mod decimal;
 pub mod error;
+pub mod file_faults;
 pub mod hash;
 pub mod nyse_calendar;
 pub mod rows;

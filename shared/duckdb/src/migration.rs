@@ -58,7 +58,7 @@ fn rebuild(
         connection.execute_batch(&table.sql)?;
     }
     if !existing.is_empty() {
-        tracing::warn!("another version of findata computed the figures: this run recomputes all of them");
+        tracing::warn!("the models or the metrics file have changed: this run recomputes all figures");
         connection.execute_batch(hashes::ALL_COMPANIES_ARE_DUE)?;
     }
     // Delete all hashes first, because some may be of files that no longer exist.

@@ -21,14 +21,17 @@ pub struct Question {
     pub basis: Option<Basis>,
 }
 
-/// Returns the columns with figures of all fact tables, in lookup order.
+/// Returns the columns with figures of all fact tables, in lookup order, and the user's metrics.
 pub fn figures(models: &Models) -> Vec<(Fact, &str)> {
     let of = |(fact, table): &(Fact, &'static str)| {
         let fact = *fact;
         let columns = models.columns(table).iter().filter(|c| c.is_figure());
         columns.map(move |c| (fact, c.name.as_str())).collect::<Vec<_>>()
     };
-    FACTS.iter().flat_map(of).collect()
+    let custom = &models.registry.custom;
+    let ratios = custom.ratios.iter().map(|ratio| (Fact::Ratios, ratio.name.as_str()));
+    let market = custom.market.iter().map(|metric| (Fact::Market, metric.name.as_str()));
+    FACTS.iter().flat_map(of).chain(ratios).chain(market).collect()
 }
 
 /// Returns the table and the column of a metric on a basis.

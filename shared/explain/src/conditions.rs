@@ -13,9 +13,12 @@ const NO_BANK: &str = "the company is not a bank or insurer";
 /// Returns the conditions of a ratio in words.
 pub fn of_ratio(registry: &Registry, ratio: &Ratio) -> Vec<String> {
     let mut all = Vec::new();
-    if let Some(divisor) = ratio.formula.divisor().filter(|divisor| divisor.number().is_none()) {
-        all.extend(of_figure(ratio.rule(), &words(divisor)));
-    }
+    // The rule of one of the user's metrics applies to every divisor.
+    let divisors = match registry.custom.has(&ratio.name) {
+        true => ratio.formula.divisors(),
+        false => ratio.formula.divisor().filter(|divisor| divisor.number().is_none()).into_iter().collect(),
+    };
+    all.extend(divisors.into_iter().filter_map(|divisor| of_figure(ratio.rule(), &words(divisor))));
     required(&ratio.requires, &mut all);
     if !ratio.banks {
         all.push(NO_BANK.into());
@@ -58,15 +61,21 @@ pub fn of_growth_rate(rate: GrowthRate<'_>) -> Vec<String> {
 }
 
 /// Returns the conditions of a market metric in words.
-pub fn of_market_metric(metric: &MarketMetric) -> Vec<String> {
+pub fn of_market_metric(registry: &Registry, metric: &MarketMetric) -> Vec<String> {
     let mut all = Vec::new();
+    let is_custom = registry.custom.has(&metric.name) && metric.checked.is_none();
+    if let Some(rule) = metric.denominator.filter(|_| is_custom) {
+        let divisors = metric.formula.divisors();
+        all.extend(divisors.into_iter().filter_map(|divisor| of_figure(rule, &words(divisor))));
+    }
     // If the formula has no fundamentals, the rule only selects a share count and is not a
     // condition.
-    if let Some(checked) = metric.checked().filter(|_| !metric.operands().is_empty()) {
+    if let Some(checked) = metric.checked().filter(|_| !is_custom && !metric.operands().is_empty()) {
         all.extend(of_figure(metric.rule(), &words(&checked)));
     }
     required(&metric.requires, &mut all);
-    all.extend(metric.enterprise_value().map(|value| format!("{} is above zero", label(value))));
+    let value = metric.enterprise_value().map(|value| format!("{} is above zero", label(value)));
+    all.extend(value.filter(|condition| !all.contains(condition)));
     if !metric.banks {
         all.push(NO_BANK.into());
     }
@@ -116,7 +125,8 @@ mod tests {
              the period a year before (of a single period, the one before) is available"
         );
         assert!(ratio("current_ratio").contains(NO_BANK));
-        let market = |name: &str| of_market_metric(registry.market_metric(name).unwrap()).join("; ");
+        let market =
+            |name: &str| of_market_metric(&registry, registry.market_metric(name).unwrap()).join("; ");
         assert_eq!(market("market_cap"), "");
         assert_eq!(market("shares_outstanding_used"), "");
         assert_eq!(market("pe_ratio_ttm"), "TTM EPS diluted is above zero");

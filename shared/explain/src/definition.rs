@@ -74,7 +74,7 @@ fn declare(to: &mut Definition, models: &Models, fact: Fact, column: &str) {
         Fact::Market => {
             if let Some(metric) = registry.market_metric(column) {
                 to.about.clone_from(&metric.about);
-                to.only_when = conditions::of_market_metric(metric);
+                to.only_when = conditions::of_market_metric(registry, metric);
                 to.expression = Some(metric.formula.clone());
                 to.percent = metric.percent;
             } else if let Some(metric) = registry.price_metric(column) {

@@ -20,7 +20,7 @@ use super::{
 
 /// Models that are not rerun. Published tables contain their results, or [`rebuild`] replaces them
 /// with smaller tables.
-const SKIPPED_MODELS: [&str; 8] = [
+const SKIPPED_MODELS: [&str; 9] = [
     "companies_to_recompute",
     "growth_rates",
     "price_bars",
@@ -28,6 +28,7 @@ const SKIPPED_MODELS: [&str; 8] = [
     "index_windows",
     "price_windows",
     "new_fact_financial_ratios_history",
+    "custom_ratios",
     "new_fact_growth_rates_history",
 ];
 /// The last model that is rerun. Its result contains the days on which each set of fundamentals was

@@ -16,6 +16,7 @@ mod check;
 pub mod company;
 mod conditions;
 mod corrections;
+mod custom;
 mod dates;
 pub mod definition;
 pub mod dictionary;

@@ -47,7 +47,9 @@ impl Facts<'_> {
         to.value = figure(&row, metric);
         let currency = self.quote_currency(day)?;
         to.unit = units::unit(self.models, FACT, metric).map(|unit| units::text(unit, currency.as_deref()));
-        if to.value.is_none() {
+        if self.models.registry.custom.has(metric) {
+            self.stored_custom(&mut to, &Key { date: day, basis: "MARKET".into() })?;
+        } else if to.value.is_none() {
             let of = format!("symbol = {{symbol}} and basis = 'MARKET' and subject_date = date '{day}'");
             to.reason = self.null_reason(&of, metric)?;
         }
@@ -67,7 +69,7 @@ impl Facts<'_> {
         ));
         let known = self.known_on_session(day)?;
         to.fill(&declared.formula, &|name| self.day_input(day, name, &known))?;
-        to.only_when.extend(conditions::of_market_metric(declared));
+        to.only_when.extend(conditions::of_market_metric(&self.models.registry, declared));
         self.sector(&mut to, Some(day))?;
         self.why_fundamentals_do_not_fit(&mut to, declared, &known, currency)?;
         Ok(to)

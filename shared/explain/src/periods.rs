@@ -18,6 +18,7 @@ impl Facts<'_> {
         let mut to = Figure::named(metric);
         (to.table, to.column) = (Some(format!("analytics.{fact}")), Some(metric.into()));
         (to.basis, to.date) = (Some(key.basis.clone()), Some(key.date.to_string()));
+        let is_custom = self.models.registry.custom.has(metric);
         let of = format!("symbol = {{symbol}} and basis = '{}'", key.basis);
         let row = self
             .first(&format!(
@@ -29,7 +30,9 @@ impl Facts<'_> {
         let currency = row.get("reported_currency").map(String::as_str);
         to.unit = units::unit(self.models, fact, metric).map(|unit| units::text(unit, currency));
         to.known_on = self.known_on(key).map(|day| day.to_string());
-        if to.value.is_none() {
+        if is_custom {
+            self.stored_custom(&mut to, key)?;
+        } else if to.value.is_none() {
             to.reason = self.null_reason(&format!("{of} and subject_date = date '{}'", key.date), metric)?;
         }
         Ok(to)

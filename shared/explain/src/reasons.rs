@@ -72,6 +72,9 @@ pub fn meaning(word: &str) -> &'static str {
         }
         "no_prices" => "The company has no prices in this warehouse.",
         "no_statements" => "The company has no statements in this warehouse, as most funds and indexes.",
+        "not_computed" => {
+            "No run has computed the figure since it was added to the metrics file: use `findata run`."
+        }
         _ => "The warehouse gives this reason without an explanation.",
     }
 }

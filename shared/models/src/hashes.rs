@@ -201,10 +201,12 @@ mod tests {
     }
 
     #[test]
-    fn raw_hashes_list_exactly_the_tables_and_views() {
+    fn raw_hashes_list_the_tables_and_views_of_older_builds() {
         let listed: Vec<&str> = RAW_HASHES.iter().map(|(file, ..)| *file).collect();
         let models = Models::built_in().unwrap();
-        let mut files: Vec<&str> = models.tables.iter().map(|table| table.file).collect();
+        let added = ["tables/fact_custom_metrics.sql"];
+        let files = models.tables.iter().map(|table| table.file);
+        let mut files: Vec<&str> = files.filter(|file| !added.contains(file)).collect();
         files.sort_unstable();
         assert_eq!(listed, files);
     }
@@ -225,6 +227,7 @@ mod tests {
         // These have changed since: such a warehouse needs `setup-sql --replace-figures`.
         let changed = [
             "tables/dim_company.sql",
+            "tables/fact_custom_metrics.sql",
             "tables/fact_financial_ratios_history.sql",
             "tables/fact_financials_ttm_history.sql",
             "tables/fact_growth_rates_history.sql",

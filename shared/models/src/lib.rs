@@ -24,8 +24,8 @@ use findata_domain::{Error, Result};
 
 pub use columns::TableColumn;
 use columns::columns_of;
-use metrics::Registry;
-pub use published::{Extent, PUBLISHED, PublishedTable, Versions};
+use metrics::{CustomMetrics, Registry};
+pub use published::{CUSTOM_METRICS, Extent, PUBLISHED, PublishedTable, Versions};
 use render::Renderer;
 
 /// An SQL file with one statement. A model's statement builds one temporary table.
@@ -82,13 +82,18 @@ impl Models {
     /// `Reject` if an input names a column that does not exist; `Stop` if a template uses a value that
     /// does not exist.
     pub fn of(registry: Registry) -> Result<Models> {
-        let renderer = Renderer::new(&registry, &[MODELS, TABLES].concat())?;
+        let renderer = Renderer::new(&registry, &[MODELS, CUSTOM_MODELS, TABLES].concat())?;
         let render = |files: &[(&'static str, &'static str)]| {
             let one =
                 |(file, _): &(&'static str, &'static str)| Ok(Model { file, sql: renderer.render(file)? });
             files.iter().map(one).collect::<Result<Vec<_>>>()
         };
-        let (models, tables) = (render(MODELS)?, render(TABLES)?);
+        let (mut models, tables) = (render(MODELS)?, render(TABLES)?);
+        for (file, after) in custom_models(&registry.custom) {
+            let position = models.iter().position(|model| model.file == after);
+            let position = position.map_or(models.len(), |position| position + 1);
+            models.insert(position, Model { file, sql: renderer.render_custom(file)? });
+        }
         let columns = tables.iter().filter_map(|table| {
             let name = table.file.strip_prefix("tables/")?.strip_suffix(".sql")?;
             Some((name.to_owned(), columns_of(&table.sql)))
@@ -229,10 +234,38 @@ const MODELS: &[(&str, &str)] = files![
     "9_dimensions/2_new_dim_date.sql",
 ];
 
+/// The models of the user's metrics. They run only if there are such metrics.
+const CUSTOM_MODELS: &[(&str, &str)] = files![
+    "4_ratios/5_custom_ratios.sql",
+    "7_valuation/10_custom_operands.sql",
+    "7_valuation/11_custom_market_metrics.sql",
+    "7_valuation/12_new_fact_custom_metrics.sql",
+];
+
+/// Returns the models that the user's metrics need, each with the model after which it runs.
+fn custom_models(custom: &CustomMetrics) -> Vec<(&'static str, &'static str)> {
+    let [ratios, operands, market, all] = [0, 1, 2, 3].map(|n| CUSTOM_MODELS[n].0);
+    let metrics = "7_valuation/9_new_fact_market_metrics_history.sql";
+    let mut files = Vec::new();
+    if !custom.ratios.is_empty() {
+        files.push((ratios, "4_ratios/4_new_fact_financial_ratios_history.sql"));
+    }
+    if !custom.market.is_empty() {
+        let has_operands = render::has_operands(&custom.market);
+        files.extend(has_operands.then_some((operands, metrics)));
+        files.push((market, if has_operands { operands } else { metrics }));
+    }
+    if !custom.is_empty() {
+        files.push((all, if custom.market.is_empty() { metrics } else { market }));
+    }
+    files
+}
+
 /// The file and template of every table and view.
 const TABLES: &[(&str, &str)] = files![
     "tables/dim_company.sql",
     "tables/dim_date.sql",
+    "tables/fact_custom_metrics.sql",
     "tables/fact_daily_prices.sql",
     "tables/fact_financial_ratios_history.sql",
     "tables/fact_financials_history.sql",
@@ -264,7 +297,8 @@ mod tests {
         }
         for table in PUBLISHED {
             assert!(
-                models.models.iter().any(|m| m.builds() == format!("new_{}", table.name)),
+                table.name == CUSTOM_METRICS
+                    || models.models.iter().any(|m| m.builds() == format!("new_{}", table.name)),
                 "{}",
                 table.name
             );

@@ -65,7 +65,12 @@ pub enum Extent {
     /// The rows of the companies to recompute, from the first changed day on. The named column
     /// contains the day of a row.
     Days(&'static str),
+    /// The rows of the basis MARKET as for `Days`, and the others as for `Fundamentals`.
+    DaysAndFundamentals(&'static str),
 }
+
+/// The table of the user's metrics. It is published only by a run that has such metrics.
+pub const CUSTOM_METRICS: &str = "fact_custom_metrics";
 
 /// The published tables, in publishing order.
 pub const PUBLISHED: &[PublishedTable] = &[
@@ -94,6 +99,11 @@ pub const PUBLISHED: &[PublishedTable] = &[
         "fact_market_metrics_history",
         &["company_key", "metric_date"],
         Extent::Days("metric_date"),
+    ),
+    versioned(
+        CUSTOM_METRICS,
+        &["company_key", "as_of_date", "basis", "metric"],
+        Extent::DaysAndFundamentals("as_of_date"),
     ),
     PublishedTable {
         schema: "ops",

@@ -19,19 +19,26 @@ use minijinja::{
 use serde::Serialize;
 
 use crate::metrics::{
-    Expr, MarketMetric, Registry, Source, Suspicion, YEAR_HORIZON, balances, flows, reason_sql, spellings,
+    Expr, MarketMetric, Ratio, Registry, Source, Suspicion, YEAR_HORIZON, balances, flows, reason_sql,
+    spellings,
 };
 pub(crate) use inputs::SPLIT_ADJUSTED;
 use inputs::{
     Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column, suspicions_of, ttm_average,
 };
-use market::{MarketValues, Pair, PriceValues, day_input, fmp_pairs, market, price, valuation_inputs};
-use periods::{GrowthValues, HorizonValues, RatioValues, growth_rates, horizon, ratio, ratio_input};
+use market::{
+    MarketValues, Pair, PriceValues, custom_market, day_input, fmp_pairs, market, price, valuation_inputs,
+};
+use periods::{
+    GrowthValues, HorizonValues, RatioValues, custom_ratio, growth_rates, horizon, ratio, ratio_input,
+};
 
 /// Renders templates with a registry. A template can extend another one.
 pub(crate) struct Renderer {
     environment: Environment<'static>,
     context: Value,
+    /// The context of the models of the user's metrics.
+    custom: Value,
 }
 
 impl Renderer {
@@ -47,10 +54,12 @@ impl Renderer {
                 .add_template(file, template)
                 .map_err(|e| Error::Stop(format!("infra/models/{file}: {e:#}")))?;
         }
-        Ok(Renderer {
-            environment,
-            context: Value::from(Serde(&Context::of(registry))),
-        })
+        let context = Value::from(Serde(&Context::of(registry)));
+        let custom = match registry.custom.is_empty() {
+            true => context.clone(),
+            false => Value::from(Serde(&Context::of_custom(registry))),
+        };
+        Ok(Renderer { environment, context, custom })
     }
 
     /// The text of one of the templates.
@@ -58,9 +67,21 @@ impl Renderer {
     /// # Errors
     /// `Stop` with the template's file and line if it uses a name that does not exist.
     pub fn render(&self, file: &str) -> Result<String> {
+        self.render_with(file, &self.context)
+    }
+
+    /// The text of a template with the user's metrics in place of the built-in ones.
+    ///
+    /// # Errors
+    /// As for [`Renderer::render`].
+    pub fn render_custom(&self, file: &str) -> Result<String> {
+        self.render_with(file, &self.custom)
+    }
+
+    fn render_with(&self, file: &str, context: &Value) -> Result<String> {
         self.environment
             .get_template(file)
-            .and_then(|template| template.render(self.context.clone()))
+            .and_then(|template| template.render(context.clone()))
             .map_err(|e| Error::Stop(format!("infra/models/{file}: {e:#}")))
     }
 }
@@ -104,6 +125,8 @@ struct Context {
     /// The growth rates that market metrics use.
     valuation_growth: BTreeSet<String>,
     market_metrics: Vec<MarketValues>,
+    /// Whether one of them uses fundamentals.
+    has_operands: bool,
     price_metrics: Vec<PriceValues>,
     market_cap: String,
     enterprise_value: String,
@@ -119,6 +142,11 @@ struct Context {
     /// Why per-share figures of twelve months are NULL, with the table alias `t`.
     ttm_count_reason: &'static str,
     industries: Industries,
+}
+
+/// Returns whether one of the metrics uses fundamentals.
+pub(crate) fn has_operands(metrics: &[MarketMetric]) -> bool {
+    metrics.iter().any(|metric| metric.checked().is_some())
 }
 
 /// A line that a suspicion compares.
@@ -146,7 +174,12 @@ struct Industries {
 
 impl Context {
     fn of(registry: &Registry) -> Self {
-        let used = Used::of(registry);
+        let built_in: Vec<&Ratio> = registry.ratios.iter().collect();
+        let all: Vec<&Ratio> = registry.ratios.iter().chain(&registry.custom.ratios).collect();
+        // The columns of periods serve the user's ratios too. What is selected for built-in ratios must not
+        // depend on the user's.
+        let of_ratios = Used::of(registry, &built_in);
+        let used = Used::of(registry, &all);
         let is_income = |line: &&str| INCOME_STATEMENT.columns.iter().any(|c| c.name == *line);
         let means: Vec<Mean> = used.averages.iter().filter_map(|name| mean(registry, name)).collect();
         let formula = |name: &String| Formula {
@@ -163,11 +196,11 @@ impl Context {
             averaged: means.iter().map(|mean| mean.of.clone()).collect(),
             averages: means,
             ratios: registry.ratios.iter().map(|r| ratio(registry, r)).collect(),
-            ratio_inputs: used.ratio_inputs.iter().map(|name| ratio_input(registry, name)).collect(),
-            year_ago_suspicions: suspicions_of(registry, &used.year_ago),
-            two_years_ago_suspicions: suspicions_of(registry, &used.two_years_ago),
-            year_ago: used.year_ago,
-            two_years_ago: used.two_years_ago,
+            ratio_inputs: of_ratios.ratio_inputs.iter().map(|name| ratio_input(registry, name)).collect(),
+            year_ago_suspicions: suspicions_of(registry, &of_ratios.year_ago),
+            two_years_ago_suspicions: suspicions_of(registry, &of_ratios.two_years_ago),
+            year_ago: of_ratios.year_ago,
+            two_years_ago: of_ratios.two_years_ago,
             year_ago_id: format!("{YEAR_HORIZON}_period_id"),
             horizons: registry.horizons.iter().map(horizon).collect(),
             growth_rates: growth_rates(registry),
@@ -176,10 +209,12 @@ impl Context {
             valuation_growth: registry
                 .market
                 .iter()
+                .chain(&registry.custom.market)
                 .flat_map(MarketMetric::fundamentals)
                 .filter(|(source, _)| *source == Source::Growth)
                 .map(|(_, name)| name)
                 .collect(),
+            has_operands: has_operands(&registry.market),
             market_metrics: registry.market.iter().map(|m| market(registry, m)).collect(),
             price_metrics: registry.prices.iter().map(price).collect(),
             market_cap: day_input(registry, "market_cap"),
@@ -197,6 +232,21 @@ impl Context {
             suspicion_items: registry.suspicions.iter().flat_map(compared_items).collect(),
             suspect_reason: reason_sql(&registry.suspicions),
             ttm_count_reason: TTM_COUNT_REASON,
+        }
+    }
+
+    /// The context in which the user's metrics take the place of the built-in ones.
+    fn of_custom(registry: &Registry) -> Self {
+        let ratios: Vec<&Ratio> = registry.custom.ratios.iter().collect();
+        let used = Used::of(registry, &ratios);
+        Context {
+            ratio_inputs: used.ratio_inputs.iter().map(|name| ratio_input(registry, name)).collect(),
+            year_ago: used.year_ago,
+            two_years_ago: used.two_years_ago,
+            ratios: ratios.into_iter().map(|ratio| custom_ratio(registry, ratio)).collect(),
+            has_operands: has_operands(&registry.custom.market),
+            market_metrics: registry.custom.market.iter().map(|m| custom_market(registry, m)).collect(),
+            ..Context::of(registry)
         }
     }
 }

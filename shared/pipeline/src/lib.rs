@@ -15,6 +15,7 @@ pub mod cost;
 pub mod freshness;
 pub mod landing;
 pub mod ledger;
+pub mod metrics_file;
 pub mod plan;
 pub mod ports;
 pub mod prune;

@@ -7,14 +7,13 @@ use findata_domain::{
     Symbol,
     catalog::{self, Column, Kind as ColumnKind},
     decimal,
+    file_faults::{Fault, line_of},
 };
 use findata_pipeline::corrections::{Correction, Kind};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
-
-use super::{Fault, line_of};
 
 /// The columns of the profile that can be corrected. The other columns change daily or determine no
 /// figure.

@@ -93,6 +93,14 @@ fn effective(global: &Global, config: &ResolvedConfig) -> Vec<Effective> {
         ),
         ("fmp_burst", or(config.fmp_burst.map(|burst| burst.to_string()), "limit of the plan")),
         ("memory", memory(config.memory)),
+        ("wait_lock", format!("{} s", config.wait_lock.as_secs())),
+        (
+            "metrics",
+            or(
+                config.metrics.as_ref().map(|(path, _)| path.display().to_string()),
+                "metrics.toml in the home or on the stage",
+            ),
+        ),
         ("keep_days", or(config.keep.map(days), "all")),
         ("index", or(config.index.as_ref().map(ToString::to_string), "none")),
         ("today", or(global.today.clone(), "the current day")),

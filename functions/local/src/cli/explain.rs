@@ -4,7 +4,6 @@ use chrono::NaiveDate;
 use findata_domain::Symbol;
 use findata_duckdb::Reach;
 use findata_explain::ask::{Basis, Question, find};
-use findata_models::Models;
 
 use super::{Failure, global::Global, last_home::DefaultHome, print, print_json};
 use crate::render;
@@ -40,7 +39,7 @@ pub(crate) fn explain(global: &Global, args: &Args) -> Result<u8, Failure> {
     };
     // An unknown name is reported before a missing warehouse, because the name is wrong with any
     // warehouse.
-    let models = Models::built_in()?;
+    let models = config.models()?;
     find(&question.metric, question.basis, models)?;
     let connection = config.open_read_only(Reach::Warehouse)?;
     let explanation = findata_explain::explain(&connection, &question, config.as_of, models)?;

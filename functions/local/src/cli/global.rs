@@ -1,5 +1,6 @@
 //! Global options. Each can also be set by a `FINDATA_` environment variable and in `findata.toml`.
 
+mod metrics;
 mod resolve;
 mod resolved;
 
@@ -105,6 +106,10 @@ pub(crate) struct Global {
     /// Index for beta and correlation, or `none` [default: ^GSPC]
     #[arg(long, global = true, env = "FINDATA_INDEX", value_name = "SYMBOL", help_heading = "Global")]
     pub index: Option<String>,
+    /// File with your own metrics, in addition to the built-in ones [default: `metrics.toml` in --home, else
+    /// `state/metrics.toml` on the stage, if they exist]
+    #[arg(long, global = true, env = "FINDATA_METRICS", value_name = "FILE", help_heading = "Global")]
+    pub metrics: Option<PathBuf>,
     /// Plan and compute as if it were 23:00 UTC on this day
     #[arg(long, global = true, env = "FINDATA_TODAY", value_name = "DATE", help_heading = "Global")]
     pub today: Option<String>,

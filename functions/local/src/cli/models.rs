@@ -1,9 +1,9 @@
 //! `findata models`: prints the SQL of the models as it is executed.
 
-use findata_models::{Model, Models};
+use findata_models::Model;
 use serde::Serialize;
 
-use super::{Failure, global::Global, print, print_json};
+use super::{Failure, global::Global, last_home::DefaultHome, print, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -19,7 +19,8 @@ struct Printed<'a> {
 }
 
 pub(crate) fn models(global: &Global, args: &Args) -> Result<u8, Failure> {
-    let all = Models::built_in()?;
+    let config = global.resolve(DefaultHome::Own)?;
+    let all = config.models()?;
     let mut chosen: Vec<&Model> = all.models.iter().chain(&all.tables).collect();
     if let Some(name) = &args.name {
         let name = name.trim().trim_end_matches(".sql");
@@ -30,7 +31,7 @@ pub(crate) fn models(global: &Global, args: &Args) -> Result<u8, Failure> {
             )));
         }
     }
-    if global.json {
+    if config.json {
         print_json(&chosen.iter().map(|m| Printed { file: m.file, sql: &m.sql }).collect::<Vec<_>>())?;
     } else {
         let text = |model: &&Model| match &args.name {

@@ -46,6 +46,7 @@ async fn plan_on(
     probe: Option<SecretString>,
     stage: impl Stage + Clone + 'static,
 ) -> Result<u8, Failure> {
+    config.models_with(&stage).await?;
     let probed = probe.is_some();
     if let Some(key) = probe {
         claim_source(&stage, &config.fmp_url).await?;

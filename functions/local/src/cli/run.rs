@@ -105,8 +105,8 @@ async fn open_warehouse(
     config: &ResolvedConfig,
     stage: &DirectoryStage,
     copy: &WorkingCopy,
+    models: &Models,
 ) -> Result<DuckDb, Failure> {
-    let models = Models::built_in()?;
     let open = || DuckDb::open(copy.path(), stage.root(), config.memory, models);
     let opened = match open() {
         Err(Error::Damaged(reason)) => {
@@ -171,7 +171,8 @@ pub(crate) async fn execute(
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
             let stage = cloud.open_stage().await?;
             claim(&stage, config, work).await?;
-            execute_on(config, request, fmp, work, signals, stage, None, warehouse)
+            let models = config.models_with(&stage).await?;
+            execute_on(config, request, fmp, work, signals, stage, None, warehouse, models)
                 .await
                 .map(|done| done.0)
         }
@@ -189,17 +190,18 @@ async fn execute_on_duckdb(
     stage: DirectoryStage,
 ) -> Result<Summary, Failure> {
     let patience = patience(config);
+    let models = config.models_with(&stage).await?;
     let mut summary = None;
     for attempt in 0..ATTEMPTS {
         let copy = open_copy(config, &stage).await?;
-        let warehouse = open_warehouse(config, &stage, &copy).await?;
+        let warehouse = open_warehouse(config, &stage, &copy, models).await?;
         let journals = Some(Journals::beside(stage.root()));
         let stage = stage.clone();
         let (done, continued_earlier_runs) = if attempt == 0 {
-            execute_on(config, request, fmp, work, signals, stage, journals, warehouse).await?
+            execute_on(config, request, fmp, work, signals, stage, journals, warehouse, models).await?
         } else {
             let again = new_request(Universe::Symbols(Vec::new()), CommandInput::default(), config);
-            execute_on(config, &again, fmp, Work::Replay, signals, stage, journals, warehouse).await?
+            execute_on(config, &again, fmp, Work::Replay, signals, stage, journals, warehouse, models).await?
         };
         let changed = continued_earlier_runs || changes_data(&done);
         let summary = summary.get_or_insert(done);
@@ -244,6 +246,7 @@ async fn execute_on(
     stage: impl Stage + Clone + 'static,
     journals: Option<Journals>,
     warehouse: impl Warehouse,
+    models: &'static Models,
 ) -> Result<(Summary, bool), Failure> {
     let started_at = Utc::now();
     let client = Arc::new(Fmp::new(fmp)?.sharing(stage.clone()));
@@ -251,7 +254,7 @@ async fn execute_on(
     let clock = Arc::new(source.planning(config.clock));
     let receipt_clock = Arc::new(source.receipt(config.clock));
     let mut host = Host {
-        models: Models::built_in()?,
+        models,
         fmp: Arc::clone(&client),
         stage,
         journals,

@@ -43,9 +43,14 @@ pub fn declared(registry: &Registry, fact: &str, column: &str) -> Option<String>
     }
 }
 
+/// Returns the description of one of the user's metrics.
+pub fn custom(registry: &Registry, name: &str) -> Option<String> {
+    declared(registry, "fact_financial_ratios", name).or_else(|| market(registry, name))
+}
+
 fn market(registry: &Registry, column: &str) -> Option<String> {
     if let Some(declared) = registry.market_metric(column) {
-        let conditions = conditions::of_market_metric(declared);
+        let conditions = conditions::of_market_metric(registry, declared);
         let formula = Some(&declared.formula);
         return Some(metric(
             &declared.about,

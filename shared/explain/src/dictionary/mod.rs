@@ -7,7 +7,7 @@ mod metrics;
 use findata_domain::catalog::{CATALOG, Dataset, Kind, LINEAGE, Need, Requests};
 use findata_models::{
     Models,
-    metrics::Input,
+    metrics::{Expr, Input},
     ops::{OPS, OpsColumn, OpsTable, RAW, STAGING},
 };
 use serde::Serialize;
@@ -86,6 +86,19 @@ pub fn inputs(models: &Models) -> Vec<Column> {
         about: about_input(input),
     };
     registry.inputs.iter().map(one).collect()
+}
+
+/// Returns the user's metrics: those of periods, then those of sessions.
+pub fn custom_metrics(models: &Models) -> Vec<Column> {
+    let registry = &models.registry;
+    let one = |name: &String, formula: &Expr| Column {
+        name: name.clone(),
+        kind: "double".into(),
+        unit: registry.unit_of(formula).map(|unit| unit.to_string()),
+        about: metrics::custom(registry, name).unwrap_or_default(),
+    };
+    let ratios = registry.custom.ratios.iter().map(|ratio| one(&ratio.name, &ratio.formula));
+    ratios.chain(registry.custom.market.iter().map(|m| one(&m.name, &m.formula))).collect()
 }
 
 fn about_input(input: &Input) -> String {

@@ -179,6 +179,18 @@ impl Expr {
         }
     }
 
+    /// Returns the distinct divisors that use inputs, in order of appearance.
+    pub fn divisors(&self) -> Vec<&Expr> {
+        let mut found: Vec<&Expr> = Vec::new();
+        let own = self.divisor().filter(|divisor| !divisor.inputs().is_empty());
+        for divisor in self.parts().into_iter().flat_map(Expr::divisors).chain(own) {
+            if !found.contains(&divisor) {
+                found.push(divisor);
+            }
+        }
+        found
+    }
+
     /// Returns the direct subexpressions.
     pub fn parts(&self) -> Vec<&Expr> {
         match self {

@@ -151,9 +151,13 @@ impl MarketMetric {
     /// Returns the formula with the operands replaced by their columns. All other inputs are inputs
     /// of a session.
     pub fn day_formula(&self) -> Expr {
+        self.on_session(&self.formula)
+    }
+
+    /// Returns a part of the formula with the operands replaced by their columns.
+    pub fn on_session(&self, part: &Expr) -> Expr {
         let operands = self.operands();
-        self.formula
-            .replace(&|part| operands.iter().find(|o| o.expr == *part).map(|o| Expr::input(&o.column)))
+        part.replace(&|part| operands.iter().find(|o| o.expr == *part).map(|o| Expr::input(&o.column)))
     }
 
     /// Returns the figure to which the rule and the check for missing inputs apply, or `None` if
@@ -218,7 +222,7 @@ impl MarketMetric {
 }
 
 /// Returns whether an expression depends on fundamentals and on no input of the session.
-fn is_fundamental(expr: &Expr) -> bool {
+pub(crate) fn is_fundamental(expr: &Expr) -> bool {
     let inputs = expr.inputs();
     !inputs.is_empty() && inputs.iter().all(|name| Source::split(name).is_some())
 }

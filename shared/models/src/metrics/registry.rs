@@ -1,6 +1,8 @@
 //! The registry of metrics: parses the entries and checks them against each other.
 
 mod check;
+mod check_entry;
+mod custom;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +44,34 @@ pub struct Registry {
     pub industries: Industries,
     /// The suspicions, in the order of their codes in `suspect_reason`.
     pub suspicions: Vec<Suspicion>,
+    /// The user's metrics. None of the other lists contains them.
+    pub custom: CustomMetrics,
+}
+
+/// The metrics of the user's file, which `analytics.fact_custom_metrics` has.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CustomMetrics {
+    /// The ratios of periods, in the order of the file.
+    pub ratios: Vec<Ratio>,
+    /// The market metrics, in the order of the file.
+    pub market: Vec<MarketMetric>,
+}
+
+impl CustomMetrics {
+    /// Returns whether there are no metrics.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the number of metrics.
+    pub fn len(&self) -> usize {
+        self.ratios.len() + self.market.len()
+    }
+
+    /// Returns whether a metric has this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.ratios.iter().any(|ratio| ratio.name == name) || self.market.iter().any(|m| m.name == name)
+    }
 }
 
 /// A metric in the summary of a run.
@@ -183,6 +213,7 @@ impl Registry {
             prices: read::<Metrics<_>>("price_metrics.toml", &files.price_metrics)?.metric,
             industries: read("industries.toml", &files.industries)?,
             suspicions: read::<Suspicions>("suspicions.toml", &files.suspicions)?.suspicion,
+            custom: CustomMetrics::default(),
         };
         let faults = registry.faults();
         if faults.is_empty() {
@@ -197,14 +228,14 @@ impl Registry {
         self.inputs.iter().find(|input| input.name == name)
     }
 
-    /// Finds a ratio by name.
+    /// Finds a ratio by name, also one of the user's.
     pub fn ratio(&self, name: &str) -> Option<&Ratio> {
-        self.ratios.iter().find(|ratio| ratio.name == name)
+        self.ratios.iter().chain(&self.custom.ratios).find(|ratio| ratio.name == name)
     }
 
-    /// Finds by name a market metric with fundamentals.
+    /// Finds by name a market metric with fundamentals, also one of the user's.
     pub fn market_metric(&self, name: &str) -> Option<&MarketMetric> {
-        self.market.iter().find(|metric| metric.name == name)
+        self.market.iter().chain(&self.custom.market).find(|metric| metric.name == name)
     }
 
     /// Finds a suspicion by its code.
@@ -262,8 +293,10 @@ impl Registry {
 
     /// Returns all aliases of all metrics.
     pub fn aliases(&self) -> impl Iterator<Item = Alias<'_>> {
-        let ratios = self.ratios.iter().map(|m| (MetricKind::Ratio, &m.name, &m.aliases));
-        let market = self.market.iter().map(|m| (MetricKind::Market, &m.name, &m.aliases));
+        let ratios = self.ratios.iter().chain(&self.custom.ratios);
+        let ratios = ratios.map(|m| (MetricKind::Ratio, &m.name, &m.aliases));
+        let market = self.market.iter().chain(&self.custom.market);
+        let market = market.map(|m| (MetricKind::Market, &m.name, &m.aliases));
         let prices = self.prices.iter().map(|m| (MetricKind::Market, &m.name, &m.aliases));
         let all = ratios.chain(market).chain(prices);
         all.flat_map(|(kind, metric, aliases)| aliases.iter().map(move |alias| Alias { alias, metric, kind }))

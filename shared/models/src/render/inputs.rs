@@ -43,14 +43,15 @@ pub(super) struct Used {
 }
 
 impl Used {
-    pub(super) fn of(registry: &Registry) -> Self {
+    /// Returns what these ratios and all growth rates use.
+    pub(super) fn of(registry: &Registry, ratios: &[&Ratio]) -> Self {
         let of_ratio = |r: &Ratio| {
             let conditions = r.requires.iter().map(|c| Expr::input(&c.above_zero));
             let all = conditions.chain([r.formula.clone()]).map(|e| registry.inlined(&e));
             all.flat_map(|e| e.inputs().into_iter().map(str::to_owned).collect::<Vec<_>>())
                 .collect::<Vec<_>>()
         };
-        let of_ratios: BTreeSet<String> = registry.ratios.iter().flat_map(of_ratio).collect();
+        let of_ratios: BTreeSet<String> = ratios.iter().copied().flat_map(of_ratio).collect();
         let from = |earlier: Earlier| {
             let names = of_ratios.iter().filter_map(|input| Earlier::split(input));
             names.filter(|(found, _)| *found == earlier).map(|(_, name)| name.to_owned()).collect()
@@ -82,8 +83,7 @@ impl Used {
         wanted.extend(formulas.iter().flat_map(inner).collect::<Vec<_>>());
         wanted.retain(|name| !formulas.contains(name) && name != "days");
         let only = registry.ratio_inputs();
-        let mut direct: Vec<&str> = registry
-            .ratios
+        let mut direct: Vec<&str> = ratios
             .iter()
             .flat_map(|r| {
                 r.formula.inputs().into_iter().chain(r.requires.iter().map(|c| c.above_zero.as_str()))

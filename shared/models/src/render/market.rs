@@ -8,7 +8,9 @@ use super::{
     inputs::{Formula, period_column},
     periods::{Condition, Refusal, is_count, operand, refusals},
 };
-use crate::metrics::{Expr, FmpNeeds, MarketMetric, PriceMetric, Registry, Source, fmp_dataset};
+use crate::metrics::{
+    Denominator, Expr, FmpNeeds, MarketMetric, PriceMetric, Registry, Source, fmp_dataset, is_fundamental,
+};
 
 #[derive(Serialize)]
 pub(super) struct OperandValues {
@@ -42,6 +44,10 @@ pub(super) struct MarketValues {
     operands: Vec<OperandValues>,
     /// The metric as SQL over the columns of a session, with the table alias `v`.
     day_value: String,
+    /// The conditions on a session under which a divisor gives a reason for NULL, with the table alias `v`.
+    day_refusals: Vec<Refusal>,
+    /// Whether the metric depends on the share count.
+    needs_shares: bool,
 }
 
 #[derive(Serialize)]
@@ -81,8 +87,12 @@ pub(super) fn valuation_column(input: &str) -> String {
 
 /// Returns, for each input of market metrics, the SQL that computes it from the row of its source.
 pub(super) fn valuation_inputs(registry: &Registry) -> Vec<Formula> {
-    let all: BTreeSet<(Source, String)> =
-        registry.market.iter().flat_map(MarketMetric::fundamentals).collect();
+    let all: BTreeSet<(Source, String)> = registry
+        .market
+        .iter()
+        .chain(&registry.custom.market)
+        .flat_map(MarketMetric::fundamentals)
+        .collect();
     let mut inputs = Vec::new();
     for (source, name) in all {
         let column = |input: &str| {
@@ -175,6 +185,33 @@ pub(super) fn market(registry: &Registry, metric: &MarketMetric) -> MarketValues
             .map(|o| OperandValues { sql: sql(&o.expr), column: o.column })
             .collect(),
         day_value: metric.day_formula().sql(&|input| format!("v.{input}")),
+        day_refusals: Vec::new(),
+        needs_shares: metric.formula.inputs().iter().any(|name| SHARE_INPUTS.contains(name)),
+    }
+}
+
+/// The inputs of a session that depend on the share count.
+const SHARE_INPUTS: [&str; 4] = ["shares", "market_cap", "enterprise_value", "enterprise_value_fmp"];
+
+/// Prepares a market metric of the user. Without `checked`, its rule applies to every divisor: to
+/// those of fundamentals once per range of days, to the others on each session.
+pub(super) fn custom_market(registry: &Registry, metric: &MarketMetric) -> MarketValues {
+    let values = market(registry, metric);
+    if metric.checked.is_some() {
+        return values;
+    }
+    let rule = metric.denominator.unwrap_or(Denominator::Any);
+    let (of_range, of_session): (Vec<_>, Vec<_>) =
+        metric.formula.divisors().into_iter().partition(|divisor| is_fundamental(divisor));
+    let range_sql = |expr: &Expr| expr.sql(&|input| format!("i.{}", valuation_column(input)));
+    let session_sql = |expr: &Expr| metric.on_session(expr).sql(&|input| format!("v.{input}"));
+    MarketValues {
+        refusals: of_range.into_iter().flat_map(|d| refusals(rule, &operand(d, &range_sql(d)))).collect(),
+        day_refusals: of_session
+            .into_iter()
+            .flat_map(|d| refusals(rule, &operand(d, &session_sql(d))))
+            .collect(),
+        ..values
     }
 }
 

@@ -1,8 +1,10 @@
 //! Prepares ratios and growth rates for the templates.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::inputs::{Formula, SPLIT_ADJUSTED};
+use super::inputs::{Formula, SPLIT_ADJUSTED, suspicions_of};
 use crate::metrics::{
     Average, Denominator, Earlier, Expr, GrowthRate, Horizon, Op, PeriodKind, Ratio, Registry,
 };
@@ -46,14 +48,20 @@ pub(super) struct RatioValues {
     /// The condition under which the ratio does not exist for a period.
     does_not_apply: Option<String>,
     requires: Vec<Condition>,
-    /// The condition under which an input is missing.
+    /// The condition under which an input is missing; empty if only the value is tested.
     missing: String,
     /// The SQL of the reason if an input is missing.
     missing_reason: String,
     /// The SQL of the reason if an input of a condition is missing.
     unknown_reason: String,
-    /// The conditions under which the divisor gives a reason for NULL.
+    /// The conditions under which a divisor gives a reason for NULL.
     refusals: Vec<Refusal>,
+    /// Whether the value itself can be missing after these checks.
+    tests_value: bool,
+    /// The suspicions of the period a year ago that concern the ratio, as a list of SQL literals.
+    year_ago_suspicions: Option<String>,
+    /// The suspicions of the period two years ago that concern the ratio, as a list of SQL literals.
+    two_years_ago_suspicions: Option<String>,
     value: String,
 }
 
@@ -144,8 +152,40 @@ pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
             .divisor()
             .map(|divisor| refusals(ratio.rule(), &operand(divisor, &sql(divisor))))
             .unwrap_or_default(),
+        tests_value: false,
+        year_ago_suspicions: None,
+        two_years_ago_suspicions: None,
         value: sql(formula),
         earlier,
+    }
+}
+
+/// Prepares a ratio of the user. Its rule applies to every divisor, and only the suspicions of the
+/// earlier periods that it uses concern it.
+pub(super) fn custom_ratio(registry: &Registry, custom: &Ratio) -> RatioValues {
+    let divisors = custom.formula.divisors();
+    let of_period = |earlier: Earlier| {
+        let inlined = registry.inlined(&custom.formula);
+        let used = inlined.inputs().into_iter().filter_map(Earlier::split);
+        let names: BTreeSet<String> =
+            used.filter(|(found, _)| *found == earlier).map(|(_, name)| name.to_owned()).collect();
+        (!names.is_empty()).then(|| suspicions_of(registry, &names))
+    };
+    let mut values = ratio(registry, custom);
+    if custom.formula.divisor().is_none() {
+        let tested: Vec<String> = match custom.rule() {
+            Denominator::Any => Vec::new(),
+            _ => divisors.iter().map(|d| format!("{} is null", operand(d, &sql(d)))).collect(),
+        };
+        values.missing = tested.join(" or ");
+    }
+    let refused = |divisor: &&Expr| refusals(custom.rule(), &operand(divisor, &sql(divisor)));
+    RatioValues {
+        refusals: divisors.iter().flat_map(refused).collect(),
+        tests_value: true,
+        year_ago_suspicions: of_period(Earlier::YearAgo),
+        two_years_ago_suspicions: of_period(Earlier::TwoYearsAgo),
+        ..values
     }
 }
 

@@ -186,6 +186,11 @@ impl Global {
             fmp_bytes,
             fmp_burst,
             index,
+            metrics: self
+                .metrics
+                .clone()
+                .filter(|path| !path.as_os_str().is_empty())
+                .map(|path| (path, self.origin.name("metrics"))),
             clock,
             as_of,
             json: self.json,

@@ -1,6 +1,6 @@
 //! The resolved configuration, and what commands open with it.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use ::duckdb::Connection;
 use chrono::{NaiveDate, TimeDelta};
@@ -50,6 +50,9 @@ pub(crate) struct ResolvedConfig {
     /// minute apply.
     pub fmp_burst: Option<NonZeroU32>,
     pub index: Option<Symbol>,
+    /// The user's metrics file, if an option or a variable names one, and the name of that option or
+    /// variable.
+    pub metrics: Option<(PathBuf, String)>,
     pub clock: AnyClock,
     pub as_of: Option<NaiveDate>,
     pub json: bool,

@@ -2,64 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlparser::keywords::ALL_KEYWORDS;
-
-use super::{Alias, Registry, spelled};
+use super::{
+    Alias, Registry,
+    check_entry::{Fault, name_faults},
+    spelled,
+};
 use crate::metrics::{
-    earlier::{Earlier, YEAR_HORIZON},
+    earlier::Earlier,
     entries::{Denominator, Horizon, Input},
     expression::{Expr, identifier},
-    lines::{fmp_dataset, is_balance, is_line},
-    market::{DAY_INPUTS, DAY_METRICS, MarketMetric, Source},
-    unit::SHARES,
+    lines::{fmp_dataset, is_line},
+    market::{DAY_METRICS, MarketMetric},
 };
-
-/// Maximum length of a formula's SQL in characters. Some functions repeat their arguments in SQL,
-/// so nested calls multiply the text.
-const MAX_SQL: usize = 20_000;
-
-/// Names of other columns in the tables and models of metrics, which no metric may have.
-const RESERVED: [&str; 28] = [
-    "basis",
-    "cadence",
-    "close_price",
-    "company_key",
-    "computed_at",
-    "fiscal_date",
-    "fiscal_date_key",
-    "fundamentals_as_of",
-    "fundamentals_known_on",
-    "is_lender",
-    "is_suspect",
-    "known_from",
-    "known_to",
-    "metric_date",
-    "metric_date_key",
-    "null_reason",
-    "null_reasons",
-    "period_id",
-    "price_date",
-    "profile_reconstructed",
-    "range_id",
-    "reported_currency",
-    "run_id",
-    "sector_reason",
-    "shares_source",
-    "suspect_reason",
-    "symbol",
-    "vintage_id",
-];
-
-/// Prefixes and suffixes with which the models derive column names from the names of metrics and
-/// inputs.
-const DERIVED: [(&str, &str); 6] = [
-    ("prior_", ""),
-    ("growth_", ""),
-    ("year_ago_", ""),
-    ("two_years_ago_", ""),
-    ("", "_operand"),
-    ("", "_reason"),
-];
 
 impl Registry {
     /// Returns all faults of the entries.
@@ -88,21 +42,12 @@ impl Registry {
     fn check_ratios(&self, faults: &mut Vec<String>) {
         for ratio in &self.ratios {
             let name = &ratio.name;
-            let conditions = ratio.requires.iter().map(|r| r.above_zero.as_str());
-            for input in ratio.formula.inputs().into_iter().chain(conditions) {
-                if !self.has_of_period(input) {
-                    faults.push(format!("{name}: there is no input {input}"));
-                }
-            }
-            if ratio.bases.as_ref().is_some_and(Vec::is_empty) {
-                faults.push(format!("{name}: `bases` is empty"));
-            }
+            faults.extend(self.ratio_faults(ratio).into_iter().map(Fault::text));
             if ratio.denominator.is_some() && ratio.formula.divisor().is_none() {
                 faults.push(format!(
                     "{name}: `denominator` needs a formula whose last operation is a division"
                 ));
             }
-            self.check_formula(name, &ratio.formula, faults);
             self.check_fmp(name, ratio.fmp.as_deref(), faults);
         }
     }
@@ -138,27 +83,10 @@ impl Registry {
 
     fn check_market_metric(&self, metric: &MarketMetric, faults: &mut Vec<String>) {
         let name = &metric.name;
-        let fundamentals = metric.checked.iter().flat_map(Expr::inputs);
-        let fundamentals = fundamentals.chain(metric.requires.iter().map(|r| r.above_zero.as_str()));
-        for input in fundamentals.filter(|input| Source::split(input).is_none()) {
-            faults.push(format!("{name}: {input} is not an input of fundamentals, such as ttm.revenue"));
-        }
-        let inputs = metric.formula.inputs().into_iter().chain(metric.checked.iter().flat_map(Expr::inputs));
-        for input in inputs.chain(metric.requires.iter().map(|r| r.above_zero.as_str())) {
-            let is_sound = match Source::split(input) {
-                Some((Source::Growth, rate)) => self.growth_rate(rate).is_some(),
-                Some((source, input)) => self.has(source, input),
-                None => DAY_INPUTS.contains(&input) && !self.is_circular(name, input),
-            };
-            if !is_sound {
-                faults.push(format!("{name}: there is no input {input} that this metric can use"));
-            }
-        }
-        if metric.checked().is_none()
-            && (!metric.banks || !metric.requires.is_empty() || metric.denominator.is_some())
-        {
+        faults.extend(self.market_metric_faults(metric).into_iter().map(Fault::text));
+        if metric.checked().is_none() && metric.denominator.is_some() {
             faults.push(format!(
-                "{name}: the formula uses no fundamentals, so remove `banks`, `requires` and `denominator`, or set `checked`"
+                "{name}: the formula uses no fundamentals, so remove `denominator`, or set `checked`"
             ));
         }
         let has_figure = metric.checked.is_some() || metric.formula.divisor().is_some();
@@ -170,58 +98,7 @@ impl Registry {
         if metric.fmp.is_some() && self.ratio(name).is_some_and(|ratio| ratio.fmp.is_some()) {
             faults.push(format!("{name}: the ratio of the same name already declares `fmp`"));
         }
-        self.check_formula(name, &metric.formula, faults);
         self.check_fmp(name, metric.fmp.as_deref(), faults);
-    }
-
-    /// Returns whether a ratio can use an input. An input of an earlier period must have a column in
-    /// the model `period_inputs`.
-    fn has_of_period(&self, input: &str) -> bool {
-        match Earlier::split(input) {
-            Some((_, inner)) => {
-                let has_column = inner != "days" && !self.ratio_inputs().contains(inner);
-                has_column
-                    && self.has_of_period(inner)
-                    && self.horizons.iter().any(|h| h.name == YEAR_HORIZON)
-            }
-            None => self.input(input).is_some() || is_line(input),
-        }
-    }
-
-    /// Returns whether a market metric can use an input from this source. Averages and `days` are
-    /// only for ratios. The newest statement has only balances and share counts.
-    fn has(&self, source: Source, input: &str) -> bool {
-        let known = match self.input(input) {
-            Some(Input { average_of, formula, .. }) => {
-                average_of.is_none()
-                    && input != "days"
-                    && formula.iter().all(|f| f.inputs().into_iter().all(|inner| self.has(source, inner)))
-            }
-            None => is_line(input),
-        };
-        known && (source != Source::Latest || self.is_balance(input))
-    }
-
-    fn is_balance(&self, input: &str) -> bool {
-        match self.input(input) {
-            Some(Input { formula: Some(formula), .. }) => {
-                formula.inputs().into_iter().all(|inner| self.is_balance(inner))
-            }
-            Some(Input { unit, .. }) => *unit == Some(SHARES),
-            None => is_balance(input),
-        }
-    }
-
-    /// Returns whether the metric cannot use this input of the session, because the input is
-    /// computed from the metric or after it.
-    fn is_circular(&self, metric: &str, input: &str) -> bool {
-        match metric {
-            "market_cap" => matches!(input, "market_cap" | "enterprise_value" | "enterprise_value_fmp"),
-            "enterprise_value" | "enterprise_value_fmp" => {
-                matches!(input, "enterprise_value" | "enterprise_value_fmp")
-            }
-            _ => false,
-        }
     }
 
     fn check_names(&self, faults: &mut Vec<String>) {
@@ -237,22 +114,10 @@ impl Registry {
         for names in tables {
             let mut seen = BTreeSet::new();
             for name in names {
-                faults.extend(identifier(name).err());
                 if !seen.insert(name) {
                     faults.push(format!("{name} is declared twice"));
                 }
-                if RESERVED.contains(&name.as_str()) || fmp_dataset(name).is_some() {
-                    faults.push(format!("{name}: a column of this name exists already; choose another name"));
-                }
-                let derived = |(begin, end): &(&str, &str)| name.starts_with(begin) && name.ends_with(end);
-                if DERIVED.iter().any(derived) {
-                    faults.push(format!(
-                        "{name}: the models use such names for their own columns; choose another name"
-                    ));
-                }
-                if is_keyword(name) && name != "days" {
-                    faults.push(format!("{name} is a word of SQL; choose another name"));
-                }
+                faults.extend(name_faults(name));
             }
         }
     }
@@ -332,16 +197,6 @@ impl Registry {
         self.inputs.iter().position(|input| input.name == name)
     }
 
-    fn check_formula(&self, name: &str, formula: &Expr, faults: &mut Vec<String>) {
-        if self.expanded(formula).sql(&|input| input.replace('.', "_")).len() > MAX_SQL {
-            faults.push(format!("{name}: the formula is too long as SQL ({MAX_SQL} characters at most)"));
-        }
-        match self.unit_of(formula) {
-            Some(unit) if unit.to_string() != "mixed" => {}
-            _ => faults.push(format!("{name}: the inputs of {formula} give no unit: check the formula")),
-        }
-    }
-
     fn check_fmp(&self, name: &str, column: Option<&str>, faults: &mut Vec<String>) {
         if let Some(column) = column
             && fmp_dataset(column).is_none()
@@ -349,9 +204,4 @@ impl Registry {
             faults.push(format!("{name}: neither ratios_ttm nor key_metrics_ttm has a column {column}"));
         }
     }
-}
-
-/// Returns whether the word is an SQL keyword.
-fn is_keyword(name: &str) -> bool {
-    ALL_KEYWORDS.binary_search(&name.to_uppercase().as_str()).is_ok()
 }
