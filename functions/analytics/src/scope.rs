@@ -17,6 +17,10 @@ const SESSIONS_PER_PERIOD: u64 = 8;
 /// the windows read.
 const SIZES: &str = "select 'companies', count(*)::varchar from companies_to_recompute \
      union all select 'pending', count(*)::varchar from pending \
+     union all select 'changed_companies', count(distinct p.symbol)::varchar from pending p \
+         join companies_to_recompute s on s.symbol = p.symbol \
+     union all select 'active_companies', count(distinct p.symbol)::varchar from staging.prices p \
+         join run_params r on p.price_date >= r.as_of - 40 \
      union all select 'changed_models', count(*)::varchar from pending where dataset = 'models' \
      union all select 'replaced_keys', count(*)::varchar from ops.securities where replaced_key is not null \
      union all select 'sessions', count(*)::varchar from staging.prices p \
@@ -33,6 +37,8 @@ pub(crate) struct Scope {
     rows: u64,
     has_changes: bool,
     has_changed_models: bool,
+    /// Whether the run ranks companies within their sectors and industries.
+    pub has_ranks: bool,
     /// Whether figures are published under a key that another key has replaced.
     pub has_replaced_keys: bool,
     /// The published tables that have rows.
@@ -72,6 +78,7 @@ impl Scope {
         Ok(Scope {
             companies: size("companies")?,
             rows: size("sessions")? + size("periods")? * SESSIONS_PER_PERIOD,
+            has_ranks: has_ranks(size("changed_companies")?, size("active_companies")?),
             has_changes: size("pending")? > 0,
             has_replaced_keys: size("replaced_keys")? > 0,
             has_changed_models: size("changed_models")? > 0,
@@ -87,8 +94,10 @@ impl Scope {
     /// The tables to publish. A table that does not depend on data (`dim_date`) is written once, and
     /// again when a model has changed.
     pub fn tables(&self) -> impl Iterator<Item = &'static PublishedTable> {
-        PUBLISHED.iter().filter(|table| {
-            table.extent != Extent::Whole || self.has_changed_models || !self.non_empty.contains(table.name)
+        PUBLISHED.iter().filter(|table| match table.extent {
+            Extent::Whole => self.has_changed_models || !self.non_empty.contains(table.name),
+            Extent::RankedDates => self.has_ranks,
+            Extent::Companies | Extent::Fundamentals | Extent::Days(_) => true,
         })
     }
 
@@ -115,6 +124,13 @@ impl Scope {
     }
 }
 
+/// Returns whether a run ranks companies: it brings new data for at least half of the companies
+/// with a bar in the last 40 days, and for five, the smallest group with ranks. A run of a few
+/// symbols changes no ranks; the next run of the universe considers the figures that it published.
+fn has_ranks(changed: u64, active: u64) -> bool {
+    changed >= 5 && changed * 2 >= active
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +147,15 @@ mod tests {
         assert_eq!(slices(7, 101, 100), [(1, 4), (5, 8)]);
         assert_eq!(slices(3, 1_000, 1), [(1, 1), (2, 2), (3, 3)]);
         assert_eq!(slices(10, 900, u64::MAX), [(1, 10)]);
+    }
+
+    #[test]
+    fn only_a_run_of_half_of_the_companies_ranks_them() {
+        let cases = [(505, 505, true), (1, 505, false), (252, 505, false), (253, 505, true), (505, 0, true)];
+        for (changed, active, expected) in cases {
+            assert_eq!(has_ranks(changed, active), expected, "{changed} of {active}");
+        }
+        assert!(!has_ranks(4, 4), "no group can have five members");
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub enum Versions {
     /// The table's model computes every vintage: the rows as of each time at which data changed.
     /// Publishing keeps a row of a vintage if it differs from the same row of the next vintage.
     OfVintages,
+    /// Every row has what was known at its `known_from`, and no newer version replaces it. The
+    /// table's model computes `known_from`.
+    AsKnown,
 }
 
 impl PublishedTable {
@@ -35,7 +38,7 @@ impl PublishedTable {
     /// not have them.
     pub fn helpers(&self) -> &'static [&'static str] {
         match self.versions {
-            Versions::None => &[],
+            Versions::None | Versions::AsKnown => &[],
             Versions::OfStatements => &["version_id"],
             Versions::OfVintages => &["vintage_id", "first_known_from"],
         }
@@ -65,6 +68,8 @@ pub enum Extent {
     /// The rows of the companies to recompute, from the first changed day on. The named column
     /// contains the day of a row.
     Days(&'static str),
+    /// The rows of the sessions in the temporary table `ranked_dates`, in runs that rank companies.
+    RankedDates,
 }
 
 /// The published tables, in publishing order.
@@ -95,6 +100,13 @@ pub const PUBLISHED: &[PublishedTable] = &[
         &["company_key", "metric_date"],
         Extent::Days("metric_date"),
     ),
+    PublishedTable {
+        schema: "analytics",
+        name: "fact_sector_ranks",
+        key: &["company_key", "as_of_date", "group_type", "metric"],
+        extent: Extent::RankedDates,
+        versions: Versions::AsKnown,
+    },
     PublishedTable {
         schema: "ops",
         name: "quality",

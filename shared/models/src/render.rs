@@ -19,7 +19,8 @@ use minijinja::{
 use serde::Serialize;
 
 use crate::metrics::{
-    Expr, MarketMetric, Registry, Source, Suspicion, YEAR_HORIZON, balances, flows, reason_sql, spellings,
+    Expr, MarketMetric, RankedKind, Registry, Source, Suspicion, YEAR_HORIZON, balances, flows, reason_sql,
+    spellings,
 };
 pub(crate) use inputs::SPLIT_ADJUSTED;
 use inputs::{
@@ -119,6 +120,25 @@ struct Context {
     /// Why per-share figures of twelve months are NULL, with the table alias `t`.
     ttm_count_reason: &'static str,
     industries: Industries,
+    ranks: Vec<RankValues>,
+}
+
+/// A ranked metric.
+#[derive(Serialize)]
+struct RankValues {
+    name: String,
+    /// The table of its values: market, price (the same table), ratio or growth.
+    kind: &'static str,
+}
+
+fn rank((name, kind): (&str, RankedKind)) -> RankValues {
+    let kind = match kind {
+        RankedKind::Market => "market",
+        RankedKind::Price => "price",
+        RankedKind::Ratio => "ratio",
+        RankedKind::Growth => "growth",
+    };
+    RankValues { name: name.to_owned(), kind }
 }
 
 /// A line that a suspicion compares.
@@ -193,6 +213,7 @@ impl Context {
                 others: spellings(&registry.industries.others),
                 interest_share: registry.industries.interest_share,
             },
+            ranks: registry.ranked().map(rank).collect(),
             suspicions: registry.suspicions.clone(),
             suspicion_items: registry.suspicions.iter().flat_map(compared_items).collect(),
             suspect_reason: reason_sql(&registry.suspicions),

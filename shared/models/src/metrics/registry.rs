@@ -42,6 +42,8 @@ pub struct Registry {
     pub industries: Industries,
     /// The suspicions, in the order of their codes in `suspect_reason`.
     pub suspicions: Vec<Suspicion>,
+    /// The names of the metrics that are ranked within sectors and industries.
+    pub ranks: Vec<String>,
 }
 
 /// A metric in the summary of a run.
@@ -106,6 +108,8 @@ pub struct Files {
     pub industries: String,
     /// Content of `suspicions.toml`.
     pub suspicions: String,
+    /// Content of `ranks.toml`.
+    pub ranks: String,
 }
 
 impl Files {
@@ -119,6 +123,7 @@ impl Files {
             price_metrics: include_str!("../../../../infra/models/metrics/price_metrics.toml").into(),
             industries: include_str!("../../../../infra/models/metrics/industries.toml").into(),
             suspicions: include_str!("../../../../infra/models/metrics/suspicions.toml").into(),
+            ranks: include_str!("../../../../infra/models/metrics/ranks.toml").into(),
         }
     }
 }
@@ -154,6 +159,12 @@ struct Suspicions {
     suspicion: Vec<Suspicion>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ranks {
+    metrics: Vec<String>,
+}
+
 fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T> {
     toml::from_str(text).map_err(|e| Error::Reject(format!("{file}: {}", e.to_string().trim_end())))
 }
@@ -183,6 +194,7 @@ impl Registry {
             prices: read::<Metrics<_>>("price_metrics.toml", &files.price_metrics)?.metric,
             industries: read("industries.toml", &files.industries)?,
             suspicions: read::<Suspicions>("suspicions.toml", &files.suspicions)?.suspicion,
+            ranks: read::<Ranks>("ranks.toml", &files.ranks)?.metrics,
         };
         let faults = registry.faults();
         if faults.is_empty() {

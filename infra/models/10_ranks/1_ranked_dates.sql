@@ -1,0 +1,66 @@
+-- grain: as_of_date. The sessions whose ranks this run replaces. is_ranked: a month end, or the newest session, for which
+-- figures have changed since ranks were last computed. Otherwise its ranks are removed: it was the newest session, and
+-- a later one of its month has followed.
+-- Figures that runs without ranks have published are found by their run_id.
+create or replace temporary table ranked_dates as
+with counted as (select price_date, count(*) as bars from staging.prices group by price_date),
+-- a session has bars of at least half of the companies that had some on one of the five days before. Other days are
+-- holidays in New York, or have bars only of the companies that were loaded first
+compared as (
+    select
+        price_date, bars,
+        max(bars) over (order by price_date rows between 5 preceding and current row) as usual_bars
+    from counted
+),
+-- the last session of every month; that of the present month is the newest session
+month_ends as (
+    select max(price_date) as as_of_date
+    from compared
+    where bars * 2 >= usual_bars
+    group by date_trunc('month', price_date)::date
+),
+closes as (
+    -- the close, 16:00 New York time, is taken to be at 21:00 UTC
+    select as_of_date, (as_of_date::timestamp + interval '21 hours')::timestamp as closes_at from month_ends
+),
+last_ranking as (select coalesce(max(run_id), '') as run_id from ops.published where has_ranks),
+changed_days as (
+    select m.metric_date
+    from analytics.fact_market_metrics_history as m
+    join last_ranking as l on m.run_id > l.run_id
+    union
+    select metric_date from added_fact_market_metrics_history
+    union
+    select metric_date from removed_fact_market_metrics_history
+),
+changed_periods as (
+    {% for table in ["fact_financial_ratios_history", "fact_growth_rates_history"] %}
+    {{ "union " if not loop.first }}select p.fiscal_date, p.known_from
+    from analytics.{{ table }} as p
+    join last_ranking as l on p.run_id > l.run_id
+    where p.basis = 'TTM'
+    union
+    select fiscal_date, known_from from added_{{ table }} where basis = 'TTM'
+    union
+    select fiscal_date, known_from from removed_{{ table }} where basis = 'TTM'
+    {% endfor %}
+),
+changed as (
+    select c.as_of_date
+    from closes as c
+    join changed_days as d on d.metric_date = c.as_of_date
+    union
+    -- twelve months are stale 305 days after their end at the latest
+    select c.as_of_date
+    from closes as c
+    join changed_periods as p
+        on c.as_of_date >= p.fiscal_date and c.as_of_date <= p.fiscal_date + 305 and c.closes_at >= p.known_from
+)
+select c.as_of_date, c.closes_at, true as is_ranked
+from closes as c
+join changed as d on d.as_of_date = c.as_of_date
+union all
+select p.as_of_date, null::timestamp, false
+from (select distinct as_of_date from analytics.fact_sector_ranks) as p
+left join month_ends as e on e.as_of_date = p.as_of_date
+where e.as_of_date is null
