@@ -24,31 +24,74 @@ closes as (
     select as_of_date, (as_of_date::timestamp + interval '21 hours')::timestamp as closes_at from month_ends
 ),
 last_ranking as (select coalesce(max(run_id), '') as run_id from ops.published where has_ranks),
+-- the rows that this run adds and removes, compared by what ranks depend on: not by the prices of a split, nor by the
+-- end of a version
+{% for side in ["added", "removed"] %}
+{{ side }}_days as (
+    select
+        c.as_of_date, m.company_key, m.fundamentals_as_of, m.is_suspect, {{ stale_twelve_months }} as is_stale
+        {% for metric in ranks if metric.kind in ["market", "price"] %}
+        , m.{{ metric.name }}
+        {% endfor %}
+    from {{ side }}_fact_market_metrics_history as m
+    join closes as c on c.as_of_date = m.metric_date
+    where m.known_from <= c.closes_at and (m.known_to is null or m.known_to > c.closes_at)
+),
+{% for kind, table in ranked_periods %}
+{{ side }}_{{ kind }}_rows as (
+    select
+        company_key, fiscal_date, known_from, is_suspect
+        {% for metric in ranks if metric.kind == kind %}
+        , {{ metric.name }}
+        {% endfor %}
+    from {{ side }}_{{ table }}
+    where basis = 'TTM'
+),
+{% endfor %}
+{% endfor %}
 changed_days as (
-    select m.metric_date
+    select m.metric_date as as_of_date
     from analytics.fact_market_metrics_history as m
     join last_ranking as l on m.run_id > l.run_id
     union
-    select metric_date from added_fact_market_metrics_history
+    select as_of_date from (select * from added_days except select * from removed_days) as a
     union
-    select metric_date from removed_fact_market_metrics_history
+    select as_of_date from (select * from removed_days except select * from added_days) as r
 ),
 changed_periods as (
-    {% for table in ["fact_financial_ratios_history", "fact_growth_rates_history"] %}
+    {% for kind, table in ranked_periods %}
     {{ "union " if not loop.first }}select p.fiscal_date, p.known_from
     from analytics.{{ table }} as p
     join last_ranking as l on p.run_id > l.run_id
     where p.basis = 'TTM'
     union
-    select fiscal_date, known_from from added_{{ table }} where basis = 'TTM'
+    select fiscal_date, known_from
+    from (select * from added_{{ kind }}_rows except select * from removed_{{ kind }}_rows) as a
     union
-    select fiscal_date, known_from from removed_{{ table }} where basis = 'TTM'
+    select fiscal_date, known_from
+    from (select * from removed_{{ kind }}_rows except select * from added_{{ kind }}_rows) as r
     {% endfor %}
 ),
+-- companies without an earlier row of attributes: their past sessions have ranks now
+new_companies as (
+    select c.company_key
+    from analytics.dim_company as c
+    cross join last_ranking as l
+    group by c.company_key
+    having min(c.run_id) > max(l.run_id)
+    union
+    select a.company_key
+    from added_dim_company as a
+    left join analytics.dim_company as c on c.company_key = a.company_key
+    where c.company_key is null
+),
 changed as (
+    select as_of_date from changed_days
+    union
     select c.as_of_date
     from closes as c
-    join changed_days as d on d.metric_date = c.as_of_date
+    cross join (select count(*) as companies from new_companies) as n
+    where n.companies > 0
     union
     -- twelve months are stale 305 days after their end at the latest
     select c.as_of_date

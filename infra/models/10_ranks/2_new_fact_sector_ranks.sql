@@ -7,8 +7,7 @@ market_rows as (
     {% for source in ["published", "added"] %}
     {{ "union all " if not loop.first }}select
         m.company_key, m.symbol, d.as_of_date, d.closes_at, m.fundamentals_as_of, m.is_suspect,
-        -- revenue of twelve months that are stale; ratios have no day, so they are not NULL when they are stale
-        coalesce(contains(m.null_reasons, '|ps_ratio_ttm=stale_fundamentals'), false) as is_stale
+        {{ stale_twelve_months }} as is_stale
         {% for metric in ranks if metric.kind in ["market", "price"] %}
         , m.{{ metric.name }}::double as {{ metric.name }}
         {% endfor %}
@@ -26,7 +25,7 @@ market_rows as (
         and m.known_from <= d.closes_at and (m.known_to is null or m.known_to > d.closes_at)
     {% endfor %}
 ),
-{% for kind, table in [("ratio", "fact_financial_ratios_history"), ("growth", "fact_growth_rates_history")] %}
+{% for kind, table in ranked_periods %}
 {{ kind }}_rows as (
     {% for source in ["published", "added"] %}
     {{ "union all " if not loop.first }}select
@@ -97,7 +96,7 @@ figures as (
     join companies_by_day as c
         on c.company_key = m.company_key and m.as_of_date >= c.valid_from and m.as_of_date < c.valid_to
         and not c.is_fund
-    {% for kind in ["ratio", "growth"] %}
+    {% for kind, _ in ranked_periods %}
     -- the twelve months in force on the day
     left join {{ kind }}_rows
         on {{ kind }}_rows.company_key = m.company_key and {{ kind }}_rows.fiscal_date = m.fundamentals_as_of

@@ -70,6 +70,11 @@ impl Renderer {
 const TTM_COUNT_REASON: &str = "case when contains(t.suspect_reason, 'share_count_disputed') then 'share_count_disputed' \
      when contains(t.suspect_reason, 'eps_disputed') and t.quarters_derived = 0 then 'eps_disputed' end";
 
+/// A ratio belongs to a period and does not become stale. Staleness is taken from a metric of the day
+/// that needs nothing but the twelve months.
+const STALE_TWELVE_MONTHS: &str =
+    "coalesce(contains(m.null_reasons, '|ps_ratio_ttm=stale_fundamentals'), false)";
+
 /// The values that templates can use.
 #[derive(Serialize)]
 struct Context {
@@ -121,6 +126,10 @@ struct Context {
     ttm_count_reason: &'static str,
     industries: Industries,
     ranks: Vec<RankValues>,
+    /// The kinds of ranked metrics that belong to a period, with their tables.
+    ranked_periods: [[&'static str; 2]; 2],
+    /// Whether the twelve months of a row of market metrics (alias `m`) are stale.
+    stale_twelve_months: &'static str,
 }
 
 /// A ranked metric.
@@ -214,6 +223,11 @@ impl Context {
                 interest_share: registry.industries.interest_share,
             },
             ranks: registry.ranked().map(rank).collect(),
+            ranked_periods: [
+                ["ratio", "fact_financial_ratios_history"],
+                ["growth", "fact_growth_rates_history"],
+            ],
+            stale_twelve_months: STALE_TWELVE_MONTHS,
             suspicions: registry.suspicions.clone(),
             suspicion_items: registry.suspicions.iter().flat_map(compared_items).collect(),
             suspect_reason: reason_sql(&registry.suspicions),
