@@ -13,6 +13,9 @@ type Row = Vec<Option<String>>;
 /// Symbol, session, type of the group and metric.
 type Key = (String, NaiveDate, &'static str, String);
 
+/// Session, type and name of a group, and metric.
+type Group = (NaiveDate, &'static str, String, String);
+
 /// A member's group, value, number of members, percentile and z-score.
 type Rank = (String, f64, usize, f64, Option<f64>);
 
@@ -127,7 +130,7 @@ fn classes(home: &Home) -> BTreeMap<String, [Option<String>; 2]> {
 
 fn expected(home: &Home) -> BTreeMap<Key, Rank> {
     let classes = classes(home);
-    let mut groups: BTreeMap<(NaiveDate, &str, String, String), Vec<(String, f64)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Group, Vec<(String, f64)>> = BTreeMap::new();
     for ((symbol, session, metric), value) in values(home) {
         let Some(classes) = classes.get(&symbol) else { continue };
         for (group_type, class) in ["sector", "industry"].into_iter().zip(classes) {
