@@ -1,6 +1,6 @@
 //! Who is ranked within a sector and an industry, when, and which runs change ranks.
 
-use findata_pipeline::{run::Status, summary::Summary};
+use findata_pipeline::{corrections::STAGE_KEY, run::Status, summary::Summary};
 use findata_tests::{Home, Job, Replay};
 
 use super::company::{CASH, Company, INCOME, day};
@@ -252,4 +252,22 @@ fn a_company_is_ranked_in_the_sector_of_the_day() {
     let daily = home.lines(&format!("{RANKS} order by all"));
     recompute(&home, "2026-08-03", moved());
     assert_eq!(home.lines(&format!("{RANKS} order by all")), daily);
+}
+
+#[test]
+fn a_corrected_sector_counts_from_the_first_close_after_the_run_that_read_it() {
+    let home = Home::new();
+    load(&home, "2026-07-31", companies());
+    let path = home.stage().join(STAGE_KEY);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let entry = "[[correction]]\nsymbol = 'AA'\nkind = 'value'\ncolumn = 'sector'\nvalue = 'Technology'\n\
+                 reason = 'it sells software'\ndecided_on = 2026-08-01\n";
+    std::fs::write(path, entry).unwrap();
+    // The run of August 3 reads it at 23:00, after the close.
+    let members = "select max(members) from analytics.fact_sector_ranks where metric = 'pe_ratio_ttm' and as_of_date = ";
+    for (today, wanted) in [("2026-08-03", "6"), ("2026-08-04", "5")] {
+        load(&home, today, companies());
+        assert_eq!(home.text(&format!("{members} '{today}'")), wanted, "{today}");
+        assert_eq!(home.text(&format!("{members} '2026-07-31'")), "6");
+    }
 }

@@ -122,7 +122,7 @@ grouped as (
     cross join group_types as t
     where case when t.group_type = 'sector' then v.sector else v.industry end is not null
 ),
-groups as (
+group_statistics as (
     select
         as_of_date, group_type, group_name, metric, count(*) as members, avg(value) as mean,
         -- NULL if all values are equal: rounding could give a deviation just above zero
@@ -142,7 +142,7 @@ ranked as (
             partition by g.as_of_date, g.group_type, g.group_name, g.metric order by g.value
         ) * s.members as highest_rank
     from grouped as g
-    join groups as s
+    join group_statistics as s
         on s.as_of_date = g.as_of_date and s.group_type = g.group_type and s.group_name = g.group_name
         and s.metric = g.metric
 )
