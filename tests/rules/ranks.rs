@@ -1,7 +1,8 @@
 //! Who is ranked within a sector and an industry, when, and which runs change ranks.
 
+use findata_explain::ask::Question;
 use findata_pipeline::{corrections::STAGE_KEY, run::Status, summary::Summary};
-use findata_tests::{Home, Job, Replay};
+use findata_tests::{Home, Job, Replay, models};
 
 use super::company::{CASH, Company, INCOME, day};
 
@@ -93,6 +94,15 @@ fn ties_have_the_mean_of_their_ranks_and_equal_values_no_z_score() {
         .map(|(symbol, value, percentile)| format!("{symbol}|{value:?}|6|{percentile}|{}|NULL", z(value)));
     assert_eq!(of("pe_ratio_ttm"), wanted);
     assert_eq!(of("roe"), SYMBOLS.map(|symbol| format!("{symbol}|0.4|6|0.5|NULL|zero_variance")));
+    let question = Question {
+        symbol: "AA".parse().unwrap(),
+        metric: "P/E".into(),
+        basis: None,
+        date: None,
+    };
+    let explained = findata_explain::explain(&home.open(), &question, None, models()).unwrap();
+    let note = "percentile 0.00 of 6 companies in the sector Industrials on 2026-09-18, z-score -1.25";
+    assert!(explained.figure.notes.iter().any(|n| n == note), "{:?}", explained.figure.notes);
     // Four and two companies of the industries are too few.
     assert!(ranks(&home, "symbol", "group_type = 'industry'").is_empty());
 }
