@@ -31,22 +31,21 @@ fn priced(mut company: Company, close: f64) -> Company {
     company
 }
 
-/// Loads companies on a day, with prices from June 2026 on. Their newest statement is of March until August.
+/// Loads companies on a day, with prices from June 2026 on. The quarter of June is received from August 5 on.
 fn load(home: &Home, on: &str, companies: Vec<Company>) -> Summary {
-    let (symbols, server) = (companies.iter().map(|c| c.symbol).collect::<Vec<_>>(), {
-        let answer = |replay, company: Company| {
-            let company = if on < "2026-08-05" {
-                company.without("", ("2026-06-30", "2026-06-30"))
-            } else {
-                company
-            };
-            company.answer_until(on, replay)
+    let symbols: Vec<&str> = companies.iter().map(|company| company.symbol).collect();
+    let answer = |replay, company: Company| {
+        let is_reported = on >= "2026-08-05";
+        let company = if is_reported {
+            company
+        } else {
+            company.without("", ("2026-06-30", "2026-06-30"))
         };
-        companies.into_iter().fold(Replay::new(), answer).start()
-    });
+        company.answer_until(on, replay)
+    };
+    let server = companies.into_iter().fold(Replay::new(), answer).start();
     let job = Job::new(server.url(), &symbols).on(day(on)).with(|o| {
-        (o.quarters, o.prices_from, o.full) = (12, Some(day("2026-06-01")), true);
-        o.index = None;
+        (o.quarters, o.prices_from, o.full, o.index) = (12, Some(day("2026-06-01")), true, None);
     });
     let summary = job.run_ok(home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);

@@ -1,6 +1,6 @@
--- grain: as_of_date. The sessions whose ranks this run replaces. is_ranked: a month end, or the newest session, for which
--- figures have changed since ranks were last computed. Otherwise its ranks are removed: it was the newest session, and
--- a later one of its month has followed.
+-- grain: as_of_date. The sessions whose ranks this run replaces. is_ranked: a month end, or the newest session, for
+-- which figures have changed since ranks were last computed. Otherwise its ranks are removed: it was the newest
+-- session, and a later one of its month has followed.
 -- Figures that runs without ranks have published are found by their run_id.
 create or replace temporary table ranked_dates as
 with counted as (select price_date, count(*) as bars from staging.prices group by price_date),

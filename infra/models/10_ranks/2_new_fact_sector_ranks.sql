@@ -1,6 +1,6 @@
 -- grain: company_key x as_of_date x group_type x metric. The ranks at the sessions of ranked_dates, computed from the
--- figures that will be published, as known at the session's close: the published rows, less those that this run removes,
--- and those that it adds.
+-- figures that will be published, as known at the session's close: the published rows, less those that this run
+-- removes, and those that it adds.
 create or replace temporary table new_fact_sector_ranks as
 with dates as (select as_of_date, closes_at from ranked_dates where is_ranked),
 market_rows as (
@@ -108,8 +108,8 @@ figures as (
 metric_values as (
     {% for metric in ranks %}
     {{ "union all " if not loop.first }}select
-        company_key, symbol, as_of_date, closes_at, sector, industry, '{{ metric.name }}'{{ " as metric" if loop.first }},
-        {{ metric.name }}{{ " as value" if loop.first }}
+        company_key, symbol, as_of_date, closes_at, sector, industry,
+        '{{ metric.name }}'{{ " as metric" if loop.first }}, {{ metric.name }}{{ " as value" if loop.first }}
     from figures where {{ metric.name }} is not null
     {% endfor %}
 ),
