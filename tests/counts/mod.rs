@@ -8,16 +8,17 @@ use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Simulator};
 
 /// Runs of 20 ordinary companies with 30 days of prices and 8 quarters: on an empty home, again on
-/// the same day, on the next day with the simulator's next revision, and again.
+/// the same day, on the next day with the simulator's next revision, and again; then, on the day after, one of them.
 ///
 /// To update the table after an intended change: run the test, check every difference, and copy
 /// the second table that it prints. Fewer is better; more needs a reason in the commit message.
 const EXPECTED: &str = "
 run          calls    bytes  statements  files  staged  loaded  unchanged  figures
-first day      222   454700         333      8    2526    2506         20    27861
+first day      222   454700         339      8    2526    2506         20    27861
 again            0        0          32      0       0       0          0        0
-next day       202   416278         320      8    1770      61       1709       60
+next day       202   416278         326      8    1770      61       1709       60
 again            0        0          32      0       0       0          0        0
+one symbol      12    22735         301      7     116       4        112        3
 ";
 
 const SYMBOLS: usize = 20;
@@ -40,6 +41,10 @@ fn counts_of_a_small_run_are_as_expected() {
             let _ = writeln!(found, "{}", line(name, &summary, &home));
         }
     }
+    let today = "2026-09-21".parse().unwrap();
+    let server = Simulator::start(Options { symbols: SYMBOLS, today, revision: 1, ..Options::default() });
+    let summary = Job::new(server.url(), &["AAPL"]).on(today).days(30).run_ok(&home);
+    let _ = writeln!(found, "{}", line("one symbol", &summary, &home));
     assert!(found == EXPECTED, "expected:{EXPECTED}\nfound:{found}");
 }
 

@@ -16,6 +16,7 @@ mod price_refetch;
 mod price_series;
 mod quality;
 mod quarantined_fields;
+mod ranks;
 mod replay;
 mod slices;
 mod statement_versions;

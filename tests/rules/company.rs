@@ -178,9 +178,9 @@ impl Company {
         self
     }
 
-    /// Removes the statements of an endpoint with an end in a range of dates.
+    /// Removes the statements of an endpoint (all, if it is empty) with an end in a range of dates.
     pub(super) fn without(mut self, endpoint: &str, range: (&str, &str)) -> Self {
-        for (_, _, rows) in self.statements.iter_mut().filter(|s| s.0 == endpoint) {
+        for (_, _, rows) in self.statements.iter_mut().filter(|s| endpoint.is_empty() || s.0 == endpoint) {
             rows.retain(|row| !(range.0..=range.1).contains(&row["date"].as_str().unwrap()));
         }
         self

@@ -4,7 +4,7 @@ use findata_fmp_simulator::Options;
 use findata_pipeline::ports::warehouse::Warehouse;
 use findata_tests::{Command, FakeSnowflake, Home, Job, Simulator, findata, today, wait};
 
-use super::{comparison, contract::set_up};
+use super::{ONE_SECTOR, comparison, contract::set_up};
 
 /// `findata` with the fake as Snowflake and the S3 beside the fake.
 fn findata_on_the_fake(arguments: &[&str], fake: &FakeSnowflake, database: &str) -> Command {
@@ -37,9 +37,8 @@ fn the_command_gives_the_same_tables_on_snowflake_as_on_duckdb() {
     let stage = format!("create stage public.own url = '{}/'", fake.stage_url(database));
     wait(warehouse.execute(&stage)).unwrap();
 
-    let server = Simulator::with_symbols(3);
-    let symbols = server.symbols();
-    let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    let server = Simulator::with_symbols(41);
+    let symbols = ONE_SECTOR;
     let home = Home::new();
     Job::new(server.url(), &symbols).days(30).run_ok(&home);
     let run = || {
@@ -59,6 +58,7 @@ fn the_command_gives_the_same_tables_on_snowflake_as_on_duckdb() {
     assert!(summary["cost"]["snowflake_credits"].as_f64().unwrap() > 0.0, "{summary}");
     assert!(summary["cost"]["s3_puts"].as_u64().unwrap() > 5, "{summary}");
     comparison::assert_same_tables(&home, fake, database);
+    assert!(home.count("select count(*) from analytics.fact_sector_ranks") > 50);
 
     let again = run().run();
     let summary = again.json();

@@ -19,7 +19,7 @@ use findata_pipeline::{
 use findata_snowflake::Snowflake;
 use findata_tests::{FakeSnowflake, Home, Job, Simulator, models_with, today, wait};
 
-use super::{Files, contract::set_up};
+use super::{Files, ONE_SECTOR, contract::set_up};
 
 /// The largest relative difference between two doubles that count as equal.
 const TOLERANCE: f64 = 1e-9;
@@ -86,9 +86,8 @@ fn both_engines_compute_the_same_tables() {
     let Some(fake) = FakeSnowflake::shared() else {
         return;
     };
-    let server = Simulator::with_symbols(3);
-    let symbols = server.symbols();
-    let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    let server = Simulator::with_symbols(41);
+    let symbols = ONE_SECTOR;
     let home = Home::new();
     let corrections = home.stage().join(STAGE_KEY);
     std::fs::create_dir_all(corrections.parent().unwrap()).unwrap();

@@ -26,6 +26,9 @@ use findata_snowflake::{Settings, Snowflake};
 use findata_tests::{FakeSnowflake, Home, wait};
 use secrecy::SecretString;
 
+/// Five companies of the sector Technology, enough for ranks.
+const ONE_SECTOR: [&str; 5] = ["AAPL", "MSFT", "NVDA", "SPLIT", "EURRP"];
+
 /// The place from which a warehouse reads its landing files.
 enum Files {
     Folder(Home),

@@ -34,7 +34,8 @@ pub(crate) async fn compute(
         warehouse.execute(&statement).await?;
     }
     let mut scope = Scope::default();
-    for model in models.models.iter().filter(|model| !models.is_sliced(model)) {
+    let runs_once = |model: &&Model| !models.is_sliced(model) && !models.is_cross_section(model);
+    for model in models.models.iter().filter(runs_once) {
         if scope.is_published(model) {
             continue;
         }
@@ -47,8 +48,11 @@ pub(crate) async fn compute(
         }
     }
     let mut differences = Differences::new(&scope.non_empty);
-    let (whole, sliced): (Vec<_>, Vec<_>) =
-        scope.tables().partition(|table: &&PublishedTable| table.extent == Extent::Whole);
+    let of_extent =
+        |is_such: fn(Extent) -> bool| -> Vec<_> { scope.tables().filter(|t| is_such(t.extent)).collect() };
+    let whole = of_extent(|extent| extent == Extent::Whole);
+    let ranks = of_extent(|extent| extent == Extent::RankedDates);
+    let sliced = of_extent(|extent| !matches!(extent, Extent::Whole | Extent::RankedDates));
     differences.add(&whole, warehouse).await?;
     let finished = models.finished_tables();
     for Slice { first, last, rows } in scope.slices(warehouse.rows_per_slice()) {
@@ -66,7 +70,14 @@ pub(crate) async fn compute(
         warehouse.begin_step(run, FUNCTION, "publish");
         differences.add(&sliced, warehouse).await?;
     }
-    let mut closing = closing_statements(run, as_of, clock).to_vec();
+    if scope.has_ranks {
+        for model in models.models.iter().filter(|model| models.is_cross_section(model)) {
+            build(run, model, warehouse).await?;
+        }
+        warehouse.begin_step(run, FUNCTION, "publish");
+        differences.add(&ranks, warehouse).await?;
+    }
+    let mut closing = closing_statements(run, as_of, scope.has_ranks, clock).to_vec();
     if scope.has_replaced_keys {
         closing.extend(delete_replaced_keys());
     }
@@ -119,7 +130,7 @@ fn last_published(today: NaiveDate) -> String {
 }
 
 /// The statements of the publishing transaction that record what was published.
-fn closing_statements(run: &RunId, as_of: NaiveDate, clock: &impl Clock) -> [String; 3] {
+fn closing_statements(run: &RunId, as_of: NaiveDate, has_ranks: bool, clock: &impl Clock) -> [String; 3] {
     // If the clock was set back, entries of later days are deleted, so that the next run compares
     // its day with this run's day.
     let forget_later = format!(
@@ -130,8 +141,8 @@ fn closing_statements(run: &RunId, as_of: NaiveDate, clock: &impl Clock) -> [Str
         where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
     let now = clock.now().format("%Y-%m-%d %H:%M:%S%.3f");
     let record = format!(
-        "insert into ops.published (run_id, as_of, index_symbol, published_at) \
-         select {}, as_of, index_symbol, '{now}'::timestamp from run_params",
+        "insert into ops.published (run_id, as_of, index_symbol, published_at, has_ranks) \
+         select {}, as_of, index_symbol, '{now}'::timestamp, {has_ranks} from run_params",
         literal(run.as_str())
     );
     [clear_changes.into(), forget_later, record]

@@ -136,7 +136,9 @@ fn computed_rows(table: &PublishedTable) -> String {
         Versions::OfStatements => {
             format!("select * exclude ({}) from new_{}", table.helpers().join(", "), table.name)
         }
-        Versions::None | Versions::OfVintages => format!("select * from new_{}", table.name),
+        Versions::None | Versions::OfVintages | Versions::AsKnown => {
+            format!("select * from new_{}", table.name)
+        }
     }
 }
 
@@ -148,10 +150,11 @@ fn published_rows(table: &PublishedTable) -> String {
     // are compared, so their older versions stay unchanged.
     let versions = match table.versions {
         Versions::OfVintages => " and (s.with_history or t.known_to is null)",
-        Versions::None | Versions::OfStatements => "",
+        Versions::None | Versions::OfStatements | Versions::AsKnown => "",
     };
     match table.extent {
         Extent::Whole => rows,
+        Extent::RankedDates => format!("{rows} join ranked_dates s on s.as_of_date = t.as_of_date"),
         Extent::Companies => format!("{rows} join companies s on s.company_key = t.company_key{versions}"),
         Extent::Fundamentals => {
             format!(

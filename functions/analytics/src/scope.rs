@@ -19,6 +19,10 @@ const CUSTOM_ROWS_PER_SESSION: u64 = 8;
 /// the windows read.
 const SIZES: &str = "select 'companies', count(*)::varchar from companies_to_recompute \
      union all select 'pending', count(*)::varchar from pending \
+     union all select 'changed_companies', count(distinct p.symbol)::varchar from pending p \
+         join companies_to_recompute s on s.symbol = p.symbol \
+     union all select 'active_companies', count(distinct p.symbol)::varchar from staging.prices p \
+         join run_params r on p.price_date >= r.as_of - 40 \
      union all select 'changed_models', count(*)::varchar from pending where dataset = 'models' \
      union all select 'replaced_keys', count(*)::varchar from ops.securities where replaced_key is not null \
      union all select 'sessions', count(*)::varchar from staging.prices p \
@@ -37,6 +41,8 @@ pub(crate) struct Scope {
     has_changed_models: bool,
     /// Number of the user's metrics.
     custom_metrics: u64,
+    /// Whether the run ranks companies within their sectors and industries.
+    pub has_ranks: bool,
     /// Whether figures are published under a key that another key has replaced.
     pub has_replaced_keys: bool,
     /// The published tables that have rows.
@@ -81,6 +87,7 @@ impl Scope {
                 * (CUSTOM_ROWS_PER_SESSION + custom_metrics)
                 / CUSTOM_ROWS_PER_SESSION,
             custom_metrics,
+            has_ranks: has_ranks(size("changed_companies")?, size("active_companies")?),
             has_changes: size("pending")? > 0,
             has_replaced_keys: size("replaced_keys")? > 0,
             has_changed_models: size("changed_models")? > 0,
@@ -96,11 +103,14 @@ impl Scope {
     /// The tables to publish. A table that does not depend on data (`dim_date`) is written once, and
     /// again when a model has changed. The table of the user's metrics is not written if there are none.
     pub fn tables(&self) -> impl Iterator<Item = &'static PublishedTable> {
-        PUBLISHED.iter().filter(|table| match table.name {
-            CUSTOM_METRICS => self.custom_metrics > 0,
-            name => {
-                table.extent != Extent::Whole || self.has_changed_models || !self.non_empty.contains(name)
-            }
+        PUBLISHED.iter().filter(|table| match (table.name, table.extent) {
+            (CUSTOM_METRICS, _) => self.custom_metrics > 0,
+            (name, Extent::Whole) => self.has_changed_models || !self.non_empty.contains(name),
+            (_, Extent::RankedDates) => self.has_ranks,
+            (
+                _,
+                Extent::Companies | Extent::Fundamentals | Extent::Days(_) | Extent::DaysAndFundamentals(_),
+            ) => true,
         })
     }
 
@@ -132,6 +142,13 @@ impl Scope {
     }
 }
 
+/// Returns whether a run ranks companies: it brings new data for at least half of the companies
+/// with a bar in the last 40 days, and for five, the smallest group with ranks. A run of a few
+/// symbols changes no ranks; the next run of the universe considers the figures that it published.
+fn has_ranks(changed: u64, active: u64) -> bool {
+    changed >= 5 && changed * 2 >= active
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +165,15 @@ mod tests {
         assert_eq!(slices(7, 101, 100), [(1, 4), (5, 8)]);
         assert_eq!(slices(3, 1_000, 1), [(1, 1), (2, 2), (3, 3)]);
         assert_eq!(slices(10, 900, u64::MAX), [(1, 10)]);
+    }
+
+    #[test]
+    fn only_a_run_of_half_of_the_companies_ranks_them() {
+        let cases = [(505, 505, true), (1, 505, false), (252, 505, false), (253, 505, true), (505, 0, true)];
+        for (changed, active, expected) in cases {
+            assert_eq!(has_ranks(changed, active), expected, "{changed} of {active}");
+        }
+        assert!(!has_ranks(4, 4), "no group can have five members");
     }
 
     #[test]

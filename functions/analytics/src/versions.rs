@@ -83,7 +83,7 @@ fn all_vintages(table: &PublishedTable) -> String {
     // not compared.
     let changed = match table.extent {
         Extent::Companies | Extent::Fundamentals => "and n.fiscal_date >= v.changed_from",
-        Extent::Whole | Extent::Days(_) | Extent::DaysAndFundamentals(_) => "",
+        Extent::Whole | Extent::Days(_) | Extent::DaysAndFundamentals(_) | Extent::RankedDates => "",
     };
     let markers = "cutoff, is_current, next_vintage_id";
     format!(

@@ -8,7 +8,7 @@
 //! formula and inputs. `periods`, `inputs`, `twelve_months`, `statement_lines`, `market`, `shares`,
 //! `windows` and `prices` find the figures of the inputs. `suspects` finds the values that contradict
 //! each other. `source` finds the FMP row of a figure.
-//! `corrections` names the user's corrections. `check` recomputes every figure from its displayed inputs.
+//! `corrections` names the user's corrections. `ranks` finds the rank within sector and industry. `check` recomputes every figure from its displayed inputs.
 
 pub mod ask;
 mod build;
@@ -27,6 +27,7 @@ mod market;
 mod names;
 mod periods;
 mod prices;
+mod ranks;
 mod reasons;
 pub mod rows;
 mod shares;
@@ -104,6 +105,7 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
         }
     };
     facts.check(&mut figure);
+    figure.notes.extend(facts.ranks(fact, metric, &figure)?);
     if figure.value.is_none() {
         // A NULL without a reason in metric_nulls is, or depends on, a statement line that FMP did
         // not send.

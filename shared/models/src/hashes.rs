@@ -180,6 +180,9 @@ mod tests {
     use super::*;
     use crate::Models;
 
+    /// Tables and views that were added after builds stopped storing raw hashes.
+    const ADDED: [&str; 1] = ["tables/fact_sector_ranks.sql"];
+
     fn hash_of(sql: &str) -> String {
         hashes(&[Model { file: "f", sql: sql.to_owned() }]).remove("f").unwrap()
     }
@@ -208,6 +211,8 @@ mod tests {
         let files = models.tables.iter().map(|table| table.file);
         let mut files: Vec<&str> = files.filter(|file| !added.contains(file)).collect();
         files.sort_unstable();
+        // Builds that stored raw hashes had no such tables.
+        files.retain(|file| !ADDED.contains(file));
         assert_eq!(listed, files);
     }
 
@@ -232,6 +237,7 @@ mod tests {
             "tables/fact_financials_ttm_history.sql",
             "tables/fact_growth_rates_history.sql",
             "tables/fact_market_metrics_history.sql",
+            "tables/fact_sector_ranks.sql",
             "views/metric_nulls.sql",
             "views/statement_versions.sql",
         ];

@@ -62,6 +62,8 @@ pub struct Models {
     pub tables: Vec<Model>,
     /// The temporary tables of the models that run once per slice of companies.
     sliced: BTreeSet<String>,
+    /// The temporary tables of the models that run once, after the last slice.
+    cross_section: BTreeSet<String>,
     /// The columns of each table, by the table's name without schema.
     columns: BTreeMap<String, Vec<TableColumn>>,
 }
@@ -99,8 +101,10 @@ impl Models {
             Some((name.to_owned(), columns_of(&table.sql)))
         });
         let columns = columns.collect();
-        let sliced = sliced(&models);
-        let models = Models { registry, models, tables, sliced, columns };
+        let cross_section = readers(models.iter(), |word| word.starts_with(DIFFERENCES));
+        let others = models.iter().filter(|model| !cross_section.contains(model.builds()));
+        let sliced = readers(others, |word| word == SLICE);
+        let models = Models { registry, models, tables, sliced, cross_section, columns };
         let faults: Vec<String> = models.missing_columns().collect();
         if faults.is_empty() {
             Ok(models)
@@ -127,9 +131,16 @@ impl Models {
     }
 
     /// Returns whether the model depends on the companies of a slice, so that it runs once per
-    /// slice. The other models run once, before the first slice.
+    /// slice.
     pub fn is_sliced(&self, model: &Model) -> bool {
         self.sliced.contains(model.builds())
+    }
+
+    /// Returns whether the model compares companies with each other, so that it runs once, after the
+    /// last slice. It reads the differences between computed and published rows. The models of
+    /// neither kind run once, before the first slice.
+    pub fn is_cross_section(&self, model: &Model) -> bool {
+        self.cross_section.contains(model.builds())
     }
 
     /// Returns the temporary tables of a slice that can be dropped after a model to free memory, by
@@ -138,7 +149,7 @@ impl Models {
     pub fn finished_tables(&self) -> BTreeMap<usize, Vec<&str>> {
         let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
         let mut last_readers = BTreeMap::new();
-        for (position, model) in self.models.iter().enumerate() {
+        for (position, model) in self.models.iter().enumerate().filter(|(_, m)| self.is_sliced(m)) {
             let words = model.words();
             let read = self.sliced.iter().map(String::as_str).filter(|table| words.contains(table));
             last_readers.extend(read.filter(|table| !kept(table)).map(|table| (table, position)));
@@ -164,12 +175,17 @@ const NEEDED_TO_PUBLISH: [&str; 2] = ["companies", "vintages"];
 /// The one-row table with the range of companies of the current slice.
 const SLICE: &str = "company_slice";
 
-/// Returns the temporary tables of the models that read [`SLICE`], directly or through others.
-fn sliced(models: &[Model]) -> BTreeSet<String> {
+/// The prefix of the temporary tables with the rows that publishing will add.
+const DIFFERENCES: &str = "added_";
+
+/// Returns the temporary tables of the models that read such a table, directly or through others.
+fn readers<'a>(models: impl Iterator<Item = &'a Model>, is_such: impl Fn(&str) -> bool) -> BTreeSet<String> {
     let mut tables = BTreeSet::new();
     for model in models {
         let words = model.words();
-        if words.contains(SLICE) || tables.iter().any(|table: &String| words.contains(table.as_str())) {
+        if words.iter().any(|word| is_such(word))
+            || tables.iter().any(|table: &String| words.contains(table.as_str()))
+        {
             tables.insert(model.builds().to_owned());
         }
     }
@@ -232,6 +248,8 @@ const MODELS: &[(&str, &str)] = files![
     "8_quality/4_new_quality.sql",
     "9_dimensions/1_new_dim_company.sql",
     "9_dimensions/2_new_dim_date.sql",
+    "10_ranks/1_ranked_dates.sql",
+    "10_ranks/2_new_fact_sector_ranks.sql",
 ];
 
 /// The models of the user's metrics. They run only if there are such metrics.
@@ -272,6 +290,7 @@ const TABLES: &[(&str, &str)] = files![
     "tables/fact_financials_ttm_history.sql",
     "tables/fact_growth_rates_history.sql",
     "tables/fact_market_metrics_history.sql",
+    "tables/fact_sector_ranks.sql",
     "tables/quality.sql",
     "views/statement_versions.sql",
     "views/fact_financials.sql",
@@ -311,7 +330,11 @@ mod tests {
     fn only_what_does_not_depend_on_the_companies_runs_once() {
         let all = Models::built_in().unwrap();
         let once: Vec<_> = all.models.iter().filter(|m| !all.is_sliced(m)).map(Model::builds).collect();
-        assert_eq!(once, ["companies_to_recompute", "newest_profiles", "new_dim_date"]);
+        let after = ["ranked_dates", "new_fact_sector_ranks"];
+        assert_eq!(once[..3], ["companies_to_recompute", "newest_profiles", "new_dim_date"]);
+        assert_eq!(once[3..], after);
+        let cross_section = all.models.iter().filter(|m| all.is_cross_section(m)).map(Model::builds);
+        assert_eq!(cross_section.collect::<Vec<_>>(), after);
     }
 
     #[test]

@@ -244,6 +244,7 @@ pub const OPS: &[OpsTable] = &[
             ("as_of", Date, "day as of which the figures were computed"),
             ("index_symbol", Text, "index for beta and correlation"),
             ("published_at", Instant, "when the figures were published, UTC"),
+            ("has_ranks", Boolean, "whether the run also computed analytics.fact_sector_ranks"),
         ],
     },
     OpsTable {

@@ -28,6 +28,9 @@ pub enum Versions {
     /// The table's model computes every vintage: the rows as of each time at which data changed.
     /// Publishing keeps a row of a vintage if it differs from the same row of the next vintage.
     OfVintages,
+    /// Every row has what was known at its `known_from`, and no newer version replaces it. The
+    /// table's model computes `known_from`.
+    AsKnown,
 }
 
 impl PublishedTable {
@@ -35,7 +38,7 @@ impl PublishedTable {
     /// not have them.
     pub fn helpers(&self) -> &'static [&'static str] {
         match self.versions {
-            Versions::None => &[],
+            Versions::None | Versions::AsKnown => &[],
             Versions::OfStatements => &["version_id"],
             Versions::OfVintages => &["vintage_id", "first_known_from"],
         }
@@ -67,6 +70,8 @@ pub enum Extent {
     Days(&'static str),
     /// The rows of the basis MARKET as for `Days`, and the others as for `Fundamentals`.
     DaysAndFundamentals(&'static str),
+    /// The rows of the sessions in the temporary table `ranked_dates`, in runs that rank companies.
+    RankedDates,
 }
 
 /// The table of the user's metrics. It is published only by a run that has such metrics.
@@ -105,6 +110,13 @@ pub const PUBLISHED: &[PublishedTable] = &[
         &["company_key", "as_of_date", "basis", "metric"],
         Extent::DaysAndFundamentals("as_of_date"),
     ),
+    PublishedTable {
+        schema: "analytics",
+        name: "fact_sector_ranks",
+        key: &["company_key", "as_of_date", "group_type", "metric"],
+        extent: Extent::RankedDates,
+        versions: Versions::AsKnown,
+    },
     PublishedTable {
         schema: "ops",
         name: "quality",

@@ -19,8 +19,8 @@ use minijinja::{
 use serde::Serialize;
 
 use crate::metrics::{
-    Expr, MarketMetric, Ratio, Registry, Source, Suspicion, YEAR_HORIZON, balances, flows, reason_sql,
-    spellings,
+    Expr, MarketMetric, RankedKind, Ratio, Registry, Source, Suspicion, YEAR_HORIZON, balances, flows,
+    reason_sql, spellings,
 };
 pub(crate) use inputs::SPLIT_ADJUSTED;
 use inputs::{
@@ -90,6 +90,11 @@ impl Renderer {
 const TTM_COUNT_REASON: &str = "case when contains(t.suspect_reason, 'share_count_disputed') then 'share_count_disputed' \
      when contains(t.suspect_reason, 'eps_disputed') and t.quarters_derived = 0 then 'eps_disputed' end";
 
+/// A ratio belongs to a period and does not become stale. Staleness is taken from a metric of the day
+/// that needs nothing but the twelve months.
+const STALE_TWELVE_MONTHS: &str =
+    "coalesce(contains(m.null_reasons, '|ps_ratio_ttm=stale_fundamentals'), false)";
+
 /// The values that templates can use.
 #[derive(Serialize)]
 struct Context {
@@ -142,6 +147,29 @@ struct Context {
     /// Why per-share figures of twelve months are NULL, with the table alias `t`.
     ttm_count_reason: &'static str,
     industries: Industries,
+    ranks: Vec<RankValues>,
+    /// The kinds of ranked metrics that belong to a period, with their tables.
+    ranked_periods: [[&'static str; 2]; 2],
+    /// Whether the twelve months of a row of market metrics (alias `m`) are stale.
+    stale_twelve_months: &'static str,
+}
+
+/// A ranked metric.
+#[derive(Serialize)]
+struct RankValues {
+    name: String,
+    /// The table of its values: market, price (the same table), ratio or growth.
+    kind: &'static str,
+}
+
+fn rank((name, kind): (&str, RankedKind)) -> RankValues {
+    let kind = match kind {
+        RankedKind::Market => "market",
+        RankedKind::Price => "price",
+        RankedKind::Ratio => "ratio",
+        RankedKind::Growth => "growth",
+    };
+    RankValues { name: name.to_owned(), kind }
 }
 
 /// Returns whether one of the metrics uses fundamentals.
@@ -228,6 +256,12 @@ impl Context {
                 others: spellings(&registry.industries.others),
                 interest_share: registry.industries.interest_share,
             },
+            ranks: registry.ranked().map(rank).collect(),
+            ranked_periods: [
+                ["ratio", "fact_financial_ratios_history"],
+                ["growth", "fact_growth_rates_history"],
+            ],
+            stale_twelve_months: STALE_TWELVE_MONTHS,
             suspicions: registry.suspicions.clone(),
             suspicion_items: registry.suspicions.iter().flat_map(compared_items).collect(),
             suspect_reason: reason_sql(&registry.suspicions),

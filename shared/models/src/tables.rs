@@ -20,6 +20,7 @@ const ADDED_COLUMNS: &[(&str, &str, Kind)] = &[
     ("staging.income_statement", FLAGS, Kind::Text),
     ("staging.balance_sheet", FLAGS, Kind::Text),
     ("staging.cash_flow", FLAGS, Kind::Text),
+    ("ops.published", "has_ranks", Kind::Boolean),
     ("staging.ratios_ttm", "shareholders_equity_per_share_ttm", Kind::Double),
 ];
 

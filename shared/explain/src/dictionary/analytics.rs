@@ -46,7 +46,7 @@ const EVERYWHERE: [(&str, &str); 17] = [
 
 /// Units that a column's comment can begin with, for columns whose unit cannot be derived from a
 /// formula.
-const UNITS: [&str; 1] = ["percent"];
+const UNITS: [&str; 3] = ["percent", "ratio", "unit of the metric"];
 
 /// Columns of the view `metric_nulls`: name, type and description.
 const REASONS: [(&str, &str, &str); 7] = [

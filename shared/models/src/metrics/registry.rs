@@ -44,6 +44,8 @@ pub struct Registry {
     pub industries: Industries,
     /// The suspicions, in the order of their codes in `suspect_reason`.
     pub suspicions: Vec<Suspicion>,
+    /// The names of the metrics that are ranked within sectors and industries.
+    pub ranks: Vec<String>,
     /// The user's metrics. None of the other lists contains them.
     pub custom: CustomMetrics,
 }
@@ -136,6 +138,8 @@ pub struct Files {
     pub industries: String,
     /// Content of `suspicions.toml`.
     pub suspicions: String,
+    /// Content of `ranks.toml`.
+    pub ranks: String,
 }
 
 impl Files {
@@ -149,6 +153,7 @@ impl Files {
             price_metrics: include_str!("../../../../infra/models/metrics/price_metrics.toml").into(),
             industries: include_str!("../../../../infra/models/metrics/industries.toml").into(),
             suspicions: include_str!("../../../../infra/models/metrics/suspicions.toml").into(),
+            ranks: include_str!("../../../../infra/models/metrics/ranks.toml").into(),
         }
     }
 }
@@ -184,6 +189,12 @@ struct Suspicions {
     suspicion: Vec<Suspicion>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ranks {
+    metrics: Vec<String>,
+}
+
 fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T> {
     toml::from_str(text).map_err(|e| Error::Reject(format!("{file}: {}", e.to_string().trim_end())))
 }
@@ -214,6 +225,7 @@ impl Registry {
             industries: read("industries.toml", &files.industries)?,
             suspicions: read::<Suspicions>("suspicions.toml", &files.suspicions)?.suspicion,
             custom: CustomMetrics::default(),
+            ranks: read::<Ranks>("ranks.toml", &files.ranks)?.metrics,
         };
         let faults = registry.faults();
         if faults.is_empty() {

@@ -29,6 +29,7 @@ impl Registry {
             self.check_reasons(&mut faults);
             self.check_ratios(&mut faults);
             self.check_growth(&mut faults);
+            self.check_ranks(&mut faults);
             self.market.iter().for_each(|metric| self.check_market_metric(metric, &mut faults));
             let computed = DAY_METRICS.iter().filter(|name| self.market_metric(name).is_none());
             faults.extend(

@@ -240,3 +240,14 @@ fn an_input_needs_existing_columns() {
     assert!(text.contains("fact_financials has no column no_column"), "{text}");
     assert!(text.contains("fact_financials_ttm has no column no_sum"), "{text}");
 }
+
+#[test]
+fn only_known_metrics_are_ranked_and_each_once() {
+    let with = |text: &str| faults(|files| text.clone_into(&mut files.ranks));
+    let text = with("metrics = [\"roe\", \"no_such_ratio\", \"roe\"]");
+    assert_eq!(text, "ranks: there is no metric no_such_ratio\nranks: roe is listed twice");
+    assert_eq!(with("metrics = []"), "ranks: the list of metrics is empty");
+    assert!(with("metric = [\"roe\"]").starts_with("ranks.toml: "));
+    let registry = Registry::built_in().unwrap();
+    assert_eq!(registry.ranked().count(), registry.ranks.len());
+}
