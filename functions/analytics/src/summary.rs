@@ -220,9 +220,7 @@ fn status(plan: &PlanOutline, entries: &[BatchEntry], budget_ended: bool, failur
     } else if records().next().is_some() && records().all(|r| matches!(r.outcome, Outcome::NotInPlan { .. }))
     {
         Status::Failed
-    } else if failures.is_empty() {
-        Status::Complete
-    } else if failures.iter().all(|failure| failure.no_such_symbol) && exists {
+    } else if failures.is_empty() || (exists && failures.iter().all(|failure| failure.no_such_symbol)) {
         Status::Complete
     } else if plan.symbols.iter().all(|s| failed.contains(s.as_str())) && !records().any(has_rows) {
         Status::Failed
