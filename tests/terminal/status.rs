@@ -103,6 +103,7 @@ fn an_open_run_is_in_progress_or_interrupted() {
     let folder = |run: &str| home.stage().join("runs").join(run);
     fs::create_dir_all(folder(&open)).unwrap();
     fs::copy(folder(&finished).join("plan.json"), folder(&open).join("plan.json")).unwrap();
+    let lock = fs::File::create(home.path().join("findata.lock")).unwrap();
     let files = home.files();
     let status = || findata(&["status"]).home(&home).no_key();
     let interrupted = status().variable("COLUMNS", "80").run();
@@ -113,16 +114,23 @@ fn an_open_run_is_in_progress_or_interrupted() {
         (&json["open_runs"][0]["step"], &json["open_runs"][0]["fetched"]),
         (&"fetch".into(), &0.into())
     );
-    // Another process has the file open, as a run does.
-    let connection = Connection::open(home.warehouse()).unwrap();
+    // A run holds this lock.
+    lock.lock().unwrap();
     let running = status().run_on_terminal(80);
     assert_fits(&running, 80);
     assert!(running.stdout.contains(&format!("run {open} in progress")), "{}", running.stdout);
-    assert!(running.stdout.contains("in use by another process"), "{}", running.stdout);
+    assert!(running.stdout.contains("8 companies"), "{}", running.stdout);
     let json = status().arg("--json").run().json();
     assert_eq!(json["open_runs"][0]["in_progress"], true);
     assert_eq!(json["runs"][0]["run_id"], finished.as_str());
     assert!(json["due"]["companies"] == 8 && json["quality"]["flagged"].is_u64(), "{json}");
+    drop(lock);
+    // A program has the file open for writing, which DuckDB allows to one process only.
+    let connection = Connection::open(home.warehouse()).unwrap();
+    let unread = status().variable("COLUMNS", "80").run();
+    assert_fits(&unread, 80);
+    assert!(unread.stdout.contains(&format!("run {open} interrupted")), "{}", unread.stdout);
+    assert!(unread.stdout.contains("not read: "), "{}", unread.stdout);
     drop(connection);
     assert_eq!(home.files(), files, "nothing is created");
 }

@@ -204,6 +204,11 @@ pub fn publish_pending(published: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Returns whether a run changes the working copy now. Creates nothing.
+pub fn has_run(published: &Path) -> bool {
+    RunLock::is_held(&Paths::of(published))
+}
+
 /// The outcome of an attempt to replace the file.
 enum Replacement {
     Done,

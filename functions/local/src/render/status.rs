@@ -52,9 +52,6 @@ fn warehouse(of: &Status) -> String {
             let session = warehouse.newest_session.as_deref().unwrap_or("none");
             format!("{}: {companies}, newest session {session}", warehouse.name)
         }
-        (None, _) if warehouse.is_in_use => {
-            format!("{}: in use by another process, so its tables are not read", warehouse.name)
-        }
         (None, reason) => {
             format!("{}: not read: {}", warehouse.name, one_line(reason.as_deref().unwrap_or_default()))
         }

@@ -132,7 +132,7 @@ impl Status {
                 continue;
             };
             if is_open {
-                open_runs.push(open_run(&run, &plan, &keys, warehouse.is_in_use));
+                open_runs.push(open_run(&run, &plan, &keys, warehouse.has_run));
             }
             plans.push(plan);
         }

@@ -3,18 +3,20 @@
 use std::path::Path;
 
 use ::duckdb::Connection;
-use findata_domain::{Error, Result};
+use findata_domain::Result;
 use findata_duckdb::{DuckDb, MemoryLimit, Reach};
 use findata_explain::rows::{figure, rows};
 use serde::Serialize;
+
+use crate::working_copy;
 
 /// The warehouse, as far as it can be read.
 #[derive(Debug, Default, Serialize)]
 pub struct WarehouseState {
     /// Name for people.
     pub name: String,
-    /// Whether another process has the file open, as a run does. Then it cannot be read.
-    pub is_in_use: bool,
+    /// Whether a run is in progress. The tables are then those of the run before.
+    pub has_run: bool,
     /// Why it was not read.
     pub not_read: Option<String>,
     /// Number of companies.
@@ -30,6 +32,7 @@ impl WarehouseState {
     pub fn read(path: &Path, memory: MemoryLimit) -> Self {
         let state = WarehouseState {
             name: path.display().to_string(),
+            has_run: working_copy::has_run(path),
             ..WarehouseState::default()
         };
         if !path.exists() {
@@ -38,10 +41,7 @@ impl WarehouseState {
         let read =
             DuckDb::open_to_read(path, Reach::Warehouse, memory).and_then(|open| counts(&open, &state.name));
         match read {
-            Ok(read) => read,
-            Err(Error::Resource(reason)) => {
-                WarehouseState { is_in_use: true, not_read: Some(reason), ..state }
-            }
+            Ok(read) => WarehouseState { has_run: state.has_run, ..read },
             Err(error) => WarehouseState { not_read: Some(error.to_string()), ..state },
         }
     }

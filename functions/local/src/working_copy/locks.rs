@@ -43,6 +43,12 @@ impl RunLock {
         Ok(Some(RunLock { _file: file }))
     }
 
+    /// Returns whether a run holds the lock.
+    pub(super) fn is_held(paths: &Paths) -> bool {
+        let file = File::open(&paths.lock);
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Waits until the other run has finished.
     pub(super) async fn wait(paths: &Paths, patience: &Patience<'_>) -> Result<Self> {
         let deadline = Instant::now() + patience.limit;
