@@ -71,7 +71,7 @@ fn a_run_waits_for_a_writer_and_keeps_its_tables() {
     drop(writer);
     let output = running.wait();
     assert_eq!(output.code, Some(0), "{output:#?}");
-    assert!(output.stderr.contains("open for writing: waiting"), "{output:#?}");
+    assert!(output.stderr.contains("open: waiting"), "{output:#?}");
     assert_eq!(home.text("select answer::varchar from mine"), "42");
     assert_eq!(home.text(SYMBOLS), "AAPL,MSFT");
     assert!(!next(&home).exists());
@@ -153,6 +153,21 @@ fn a_damaged_working_copy_is_replaced() {
     fs::write(&working, "x".repeat(length as usize)).unwrap();
     assert_eq!(run(&home, &server, "AAPL,MSFT").run().code, Some(0));
     assert_eq!(home.text(SYMBOLS), "AAPL,MSFT");
+}
+
+#[test]
+fn a_deleted_working_copy_is_copied_again_with_the_tables_of_users() {
+    let server = Simulator::with_symbols(12);
+    let home = home_with_apple(&server);
+    Connection::open(home.warehouse())
+        .unwrap()
+        .execute_batch("create table mine as select '42' as answer")
+        .unwrap();
+    assert_eq!(run(&home, &server, "AAPL,MSFT").run().code, Some(0));
+    fs::remove_file(home.path().join("findata.working.duckdb")).unwrap();
+    assert_eq!(run(&home, &server, "AAPL,MSFT,NOCAP").run().code, Some(0));
+    assert_eq!(home.text("select answer from mine"), "42");
+    assert_eq!(home.text(SYMBOLS), "AAPL,MSFT,NOCAP");
 }
 
 /// Kills a run `pause` after it wrote its summary, when it publishes its result, and checks the file.

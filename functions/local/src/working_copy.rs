@@ -115,15 +115,22 @@ impl WorkingCopy {
         let deadline = Instant::now() + patience.limit;
         let mut told = false;
         loop {
-            if paths.log.exists() && ReadLock::of(&paths.published)?.is_some() {
+            // The log of a file that somebody deleted must not be applied to a new file.
+            if !paths.published.exists() {
+                remove(&paths.log)?;
+            }
+            if paths.log.exists() && locks::is_unused(&paths.published)? {
                 recover_log(&paths.published, self.memory)?;
             }
             let lock = ReadLock::of(&paths.published)?;
             let published = Identity::of(&paths.published)?;
-            if paths.read_pair().is_some_and(|pair| pair.published == published) {
+            // Without its working copy, a pair says nothing: a new working copy would lack the tables
+            // that users have created in the file.
+            let has_copy = published.is_none() || paths.working.exists();
+            if has_copy && paths.read_pair().is_some_and(|pair| pair.published == published) {
                 return Ok(());
             }
-            if lock.is_some() {
+            if lock.is_some() && !paths.log.exists() {
                 paths.discard_working()?;
                 if published.is_some() {
                     files::copy(&paths.published, &paths.part)?;
@@ -166,14 +173,16 @@ impl WorkingCopy {
         let deadline = Instant::now() + patience.limit;
         let mut told = false;
         loop {
-            match paths.replace(&pair, working)? {
+            match paths.replace(&pair, Some(working))? {
                 Replacement::Done => return Ok(Published::Replaced),
                 Replacement::Changed => {
                     remove(&paths.next)?;
                     return Ok(Published::Outdated);
                 }
-                Replacement::HasLog => recover_log(&paths.published, self.memory)?,
-                Replacement::Locked => {
+                Replacement::HasLog if locks::is_unused(&paths.published)? => {
+                    recover_log(&paths.published, self.memory)?;
+                }
+                Replacement::HasLog | Replacement::Locked => {
                     if !wait(&paths.published, deadline, &mut told, patience).await {
                         return Ok(Published::Kept(format!(
                             "{}: the run's result is in {} until the next command after that process has closed the file",
@@ -188,20 +197,20 @@ impl WorkingCopy {
 }
 
 /// Publishes the result of an earlier run that another process kept from being published. Does
-/// nothing if that is still not possible, or during a run.
-///
-/// # Errors
-/// `Config` if the folder cannot be read.
-pub fn publish_pending(published: &Path) -> Result<()> {
+/// nothing if that is still not possible, or during a run, or without permission to write.
+pub fn publish_pending(published: &Path) {
     let paths = Paths::of(published);
     if !paths.next.exists() {
-        return Ok(());
+        return;
     }
-    let Some(_lock) = RunLock::now(&paths)? else { return Ok(()) };
-    if let (Some(pair), Some(working)) = (paths.read_pair(), Identity::of(&paths.working)?) {
-        paths.replace(&pair, working)?;
+    let Ok(Some(_lock)) = RunLock::now(&paths) else { return };
+    if let Some(pair) = paths.read_pair()
+        // A killed run may have changed the working copy since, so its present content does not count as
+        // published.
+        && let Err(error) = paths.replace(&pair, None)
+    {
+        tracing::debug!(%error, "cannot publish the result of an earlier run");
     }
-    Ok(())
 }
 
 /// Returns whether a run changes the working copy now. Creates nothing.
@@ -223,7 +232,7 @@ enum Replacement {
 impl Paths {
     /// Renames the next file over the published one, if the published file is still `pair.published`
     /// and nobody writes to it.
-    fn replace(&self, pair: &Pair, working: Identity) -> Result<Replacement> {
+    fn replace(&self, pair: &Pair, working: Option<Identity>) -> Result<Replacement> {
         let Some(lock) = ReadLock::of(&self.published)? else {
             return Ok(Replacement::Locked);
         };
@@ -236,7 +245,7 @@ impl Paths {
         }
         files::rename(&self.next, &self.published)?;
         let published = Identity::of(&self.published)?;
-        self.write_pair(&Pair { published, working: Some(working) })?;
+        self.write_pair(&Pair { published, working })?;
         if pair.published.is_some() {
             std::thread::sleep(AFTER_RENAME);
         }
@@ -278,9 +287,10 @@ async fn wait(path: &Path, deadline: Instant, told: &mut bool, patience: &Patien
     true
 }
 
-/// Says which process has the file open for writing.
+/// Says which process has the file open. With a log beside the file, a reader counts too, because the
+/// log can be moved into the file only while nobody else has it open.
 fn in_use(path: &Path) -> String {
     let process =
         holder(path).map_or("another process".to_owned(), |pid| format!("another process (pid {pid})"));
-    format!("{process} has {} open for writing", path.display())
+    format!("{process} has {} open", path.display())
 }

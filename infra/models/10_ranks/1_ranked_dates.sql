@@ -23,13 +23,18 @@ closes as (
     -- the close, 16:00 New York time, is taken to be at 21:00 UTC
     select as_of_date, (as_of_date::timestamp + interval '21 hours')::timestamp as closes_at from month_ends
 ),
-last_ranking as (select coalesce(max(run_id), '') as run_id from ops.published where has_ranks),
+-- after a change of the models, all ranks are computed again
+last_ranking as (
+    select coalesce(max(run_id), '') as run_id
+    from ops.published
+    where has_ranks and not exists (select 1 from pending where dataset = 'models')
+),
 -- the rows that this run adds and removes, compared by what ranks depend on: not by the prices of a split, nor by the
 -- end of a version
 {% for side in ["added", "removed"] %}
 {{ side }}_days as (
     select
-        c.as_of_date, m.company_key, m.fundamentals_as_of, m.is_suspect, {{ stale_twelve_months }} as is_stale
+        c.as_of_date, m.company_key, m.symbol, m.fundamentals_as_of, m.is_suspect, {{ stale_twelve_months }} as is_stale
         {% for metric in ranks if metric.kind in ["market", "price"] %}
         , m.{{ metric.name }}
         {% endfor %}

@@ -16,7 +16,9 @@ market_rows as (
     join dates as d on d.as_of_date = m.metric_date
     left join removed_fact_market_metrics_history as x
         on x.company_key = m.company_key and x.metric_date = m.metric_date and x.known_from = m.known_from
-    where x.company_key is null
+    -- the run deletes the rows of a key that it replaces
+    left join ops.securities as k on k.replaced_key = m.company_key
+    where x.company_key is null and k.symbol is null
     {% else %}
     from added_fact_market_metrics_history as m
     join dates as d on d.as_of_date = m.metric_date

@@ -101,7 +101,10 @@ impl Models {
             Some((name.to_owned(), columns_of(&table.sql)))
         });
         let columns = columns.collect();
-        let cross_section = readers(models.iter(), |word| word.starts_with(DIFFERENCES));
+        let cross_section = readers(models.iter(), |word| {
+            let table = word.strip_prefix(DIFFERENCES);
+            table.is_some_and(|table| PUBLISHED.iter().any(|published| published.name == table))
+        });
         let others = models.iter().filter(|model| !cross_section.contains(model.builds()));
         let sliced = readers(others, |word| word == SLICE);
         let models = Models { registry, models, tables, sliced, cross_section, columns };

@@ -100,3 +100,17 @@ impl ReadLock {
         }
     }
 }
+
+/// Returns whether no other process has a DuckDB file open, not even for reading.
+pub(super) fn is_unused(path: &Path) -> Result<bool> {
+    let file = match File::options().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(cannot("write", path, &error)),
+    };
+    match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) | Err(Errno::NOLCK | Errno::NOTSUP) => Ok(true),
+        Err(Errno::ACCESS | Errno::AGAIN) => Ok(false),
+        Err(error) => Err(cannot("lock", path, &error.into())),
+    }
+}

@@ -16,22 +16,27 @@ use crate::metrics::{
 /// so nested calls multiply the text.
 const MAX_SQL: usize = 20_000;
 
-/// Names of other columns in the tables and models of metrics, which no metric may have.
-const RESERVED: [&str; 29] = [
+/// Names of other columns in the tables and models of metrics, which no metric may have, and names whose
+/// derived columns, such as `sector_reason`, the models have.
+const RESERVED: [&str; 40] = [
     "basis",
     "cadence",
     "close_price",
     "company_key",
     "computed_at",
+    "first_known_from",
     "fiscal_date",
     "fiscal_date_key",
-    "first_known_from",
     "fundamentals_as_of",
     "fundamentals_known_on",
+    "fy_count",
+    "fy_currency",
     "is_lender",
     "is_suspect",
     "known_from",
     "known_to",
+    "latest_count",
+    "latest_currency",
     "metric_date",
     "metric_date_key",
     "null_reason",
@@ -42,11 +47,18 @@ const RESERVED: [&str; 29] = [
     "range_id",
     "reported_currency",
     "run_id",
+    "sector",
     "sector_reason",
     "shares_source",
+    "suspect",
     "suspect_reason",
     "symbol",
+    "ttm",
+    "ttm_count",
+    "ttm_currency",
+    "two_years_ago",
     "vintage_id",
+    "year_ago",
 ];
 
 /// Prefixes and suffixes with which the models derive column names from the names of metrics and
