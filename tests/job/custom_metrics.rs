@@ -173,6 +173,25 @@ fn suspicions_and_restatements_carry_over_to_the_users_metrics() {
     assert_eq!(home.figure(margin), Some(0.1));
 }
 
+/// No built-in market metric uses the restated line, so only the user's metric has another version.
+#[test]
+fn a_restated_line_that_only_the_users_metric_uses_leaves_its_past_values() {
+    let text = "[[metric]]\nname = 'own_gross_yield'\nabout = 'Gross profit as a share of all assets.'\n\
+                formula = 'ttm.gross_profit / latest.total_assets'\ndenominator = 'positive'\n";
+    let home = Home::new();
+    let company = Company::healthy("GROSS");
+    run_with(&home, "2026-03-10", false, &[company.clone()], models_with(text));
+    let value = "select value from analytics.fact_custom_metrics where metric = 'own_gross_yield' and known_to is null \
+                 and as_of_date = '2026-03-04'";
+    let before = home.figure(value).unwrap();
+    let restated = company.set(INCOME, "quarter", 0, &[("grossProfit", 300e6)]);
+    run_with(&home, "2026-03-11", false, &[restated], models_with(text));
+    let after = home.figure(value).unwrap();
+    assert!((after / before - 1.0).abs() > 0.01, "{before} {after}");
+    let as_known: f64 = home.lines_as_of(day("2026-03-10"), value)[0].parse().unwrap();
+    assert!((as_known / before - 1.0).abs() < 1e-12, "{before} {as_known}");
+}
+
 const FIRST: &str = "
 [[ratio]]
 name = 'own_margin'

@@ -4,9 +4,16 @@ create or replace temporary table revised_ranges as
 with past as (select vintage_id, next_vintage_id from vintages where not is_current),
 ranges as (select * from fundamentals_ranges),
 contents as (
-    select r.range_id, r.fundamentals_as_of, r.fundamentals_known_on, o.* exclude (range_id)
+    select
+        r.range_id, r.fundamentals_as_of, r.fundamentals_known_on, o.* exclude (range_id)
+        {% if has_custom_operands %}
+        , c.* exclude (range_id)
+        {% endif %}
     from fundamentals_ranges as r
     join valuation_operands as o on o.range_id = r.range_id
+    {% if has_custom_operands %}
+    join custom_operands as c on c.range_id = r.range_id
+    {% endif %}
 ),
 crossings as (
     select

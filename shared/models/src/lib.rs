@@ -267,14 +267,16 @@ const CUSTOM_MODELS: &[(&str, &str)] = files![
 fn custom_models(custom: &CustomMetrics) -> Vec<(&'static str, &'static str)> {
     let [ratios, operands, market, all] = [0, 1, 2, 3].map(|n| CUSTOM_MODELS[n].0);
     let metrics = "7_valuation/9_new_fact_market_metrics_history.sql";
+    let built_in_operands = "7_valuation/4_valuation_operands.sql";
     let mut files = Vec::new();
     if !custom.ratios.is_empty() {
         files.push((ratios, "4_ratios/4_new_fact_financial_ratios_history.sql"));
     }
     if !custom.market.is_empty() {
-        let has_operands = render::has_operands(&custom.market);
-        files.extend(has_operands.then_some((operands, metrics)));
-        files.push((market, if has_operands { operands } else { metrics }));
+        // Before `revised_ranges`, which looks for days on which an operand has another value in a past
+        // vintage.
+        files.extend(render::has_operands(&custom.market).then_some((operands, built_in_operands)));
+        files.push((market, metrics));
     }
     if !custom.is_empty() {
         files.push((all, if custom.market.is_empty() { metrics } else { market }));

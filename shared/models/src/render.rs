@@ -132,6 +132,8 @@ struct Context {
     market_metrics: Vec<MarketValues>,
     /// Whether one of them uses fundamentals.
     has_operands: bool,
+    /// Whether one of the user's market metrics uses fundamentals.
+    has_custom_operands: bool,
     price_metrics: Vec<PriceValues>,
     market_cap: String,
     enterprise_value: String,
@@ -243,6 +245,7 @@ impl Context {
                 .map(|(_, name)| name)
                 .collect(),
             has_operands: has_operands(&registry.market),
+            has_custom_operands: has_operands(&registry.custom.market),
             market_metrics: registry.market.iter().map(|m| market(registry, m)).collect(),
             price_metrics: registry.prices.iter().map(price).collect(),
             market_cap: day_input(registry, "market_cap"),
