@@ -12,14 +12,15 @@ use super::{
 /// A warehouse has the table after its first run with this version of findata.
 const EXISTS: &str = "select 1 as n from duckdb_columns() where schema_name = 'analytics' \
      and table_name = 'fact_sector_ranks' limit 1";
-const NEWEST: &str = "select metric, value, as_of_date, group_type, group_name, members, percentile, z_score \
-     from analytics.fact_sector_ranks where symbol = {symbol} \
-     and as_of_date = (select max(as_of_date) from analytics.fact_sector_ranks) \
-     order by group_type desc nulls last";
+const NEWEST: &str = "select r.metric, r.value, r.as_of_date, m.fundamentals_as_of, r.group_type, r.group_name, r.members, \
+     r.percentile, r.z_score from analytics.fact_sector_ranks r \
+     left join analytics.fact_market_metrics m on m.symbol = r.symbol and m.metric_date = r.as_of_date \
+     where r.symbol = {symbol} and r.as_of_date = (select max(as_of_date) from analytics.fact_sector_ranks) \
+     order by r.group_type desc nulls last";
 
 impl Facts<'_> {
     /// Returns a note for each group in which the figure has a rank at the newest ranked session.
-    /// A figure of an earlier session or period has none, because its value differs.
+    /// A figure of an earlier session or period has none.
     ///
     /// # Errors
     /// `Stop` if the warehouse cannot be read.
@@ -33,8 +34,14 @@ impl Facts<'_> {
         if !is_ranked || !has_ranks || figure.value.is_none() || self.first(EXISTS)?.is_none() {
             return Ok(Vec::new());
         }
+        let date = match fact {
+            Fact::Market => "as_of_date",
+            _ => "fundamentals_as_of",
+        };
         let is_same = |row: &Row| {
-            row.get("metric").is_some_and(|name| name == metric) && number(row, "value") == figure.value
+            row.get("metric").is_some_and(|name| name == metric)
+                && row.get(date) == figure.date.as_ref()
+                && number(row, "value") == figure.value
         };
         Ok(self.ask(NEWEST)?.iter().filter(|row| is_same(row)).map(note).collect())
     }

@@ -5,7 +5,12 @@ use findata_duckdb::Reach;
 use findata_explain::ask::find;
 use findata_models::Models;
 
-use super::{Failure, global::Global, last_home::DefaultHome, print, print_json, symbol_file};
+use super::{
+    Failure,
+    global::{Global, ResolvedConfig},
+    last_home::DefaultHome,
+    print, print_json, symbol_file,
+};
 use crate::{
     diff::{self, Filter},
     render,
@@ -31,7 +36,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn diff(global: &Global, args: &Args) -> Result<u8, Failure> {
-    let config = global.resolve(DefaultHome::LastRun)?;
+    // Both runs are compared as they published; a day to read from would hide the later one.
+    let config = ResolvedConfig { as_of: None, ..global.resolve(DefaultHome::LastRun)? };
     let symbols = match args.symbol.is_empty() {
         true => Vec::new(),
         false => symbol_file::parse(args.symbol.iter().map(String::as_str))?,

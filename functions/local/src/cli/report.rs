@@ -57,8 +57,7 @@ impl fmt::Display for Written {
 }
 
 pub(crate) async fn report(global: &Global, args: &Args) -> Result<u8, Failure> {
-    // The report is about the present: runs, checks and explanations have no past versions.
-    let config = ResolvedConfig { as_of: None, ..global.resolve(DefaultHome::LastRun)? };
+    let config = global.resolve(DefaultHome::LastRun)?;
     let written = create(&config, &symbols(&args.symbols)?, args.output.as_deref()).await?;
     if config.json {
         print_json(&written)?;
@@ -76,6 +75,8 @@ pub(crate) async fn create(
     path: Option<&Path>,
 ) -> Result<Written, Failure> {
     let models = Models::built_in()?;
+    // The report is about the present: runs, checks and explanations have no past versions.
+    let config = &ResolvedConfig { as_of: None, ..config.clone() };
     let connection = config.open_read_only(Reach::Warehouse)?;
     let now = config.clock.now();
     let page = if symbols.is_empty() {

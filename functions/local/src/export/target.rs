@@ -194,10 +194,15 @@ impl Target {
         }
         // A folder cannot be replaced by another one in one step. The old one goes to the temporary
         // folder, which is deleted at the end.
-        fs::rename(path, self.parts.path().join(".replaced"))?;
-        let renamed = fs::rename(part, path);
-        let _ = fs::remove_dir_all(self.parts.path().join(".replaced"));
-        renamed
+        let old = self.parts.path().join(".replaced");
+        fs::rename(path, &old)?;
+        if let Err(error) = fs::rename(part, path) {
+            // Without the new folder, the old one stays.
+            fs::rename(&old, path)?;
+            return Err(error);
+        }
+        let _ = fs::remove_dir_all(&old);
+        Ok(())
     }
 
     /// An error of a file.
