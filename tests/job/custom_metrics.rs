@@ -180,7 +180,7 @@ fn a_restated_line_that_only_the_users_metric_uses_leaves_its_past_values() {
                 formula = 'ttm.gross_profit / latest.total_assets'\ndenominator = 'positive'\n";
     let home = Home::new();
     let company = Company::healthy("GROSS");
-    run_with(&home, "2026-03-10", false, &[company.clone()], models_with(text));
+    run_with(&home, "2026-03-10", false, std::slice::from_ref(&company), models_with(text));
     let value = "select value from analytics.fact_custom_metrics where metric = 'own_gross_yield' and known_to is null \
                  and as_of_date = '2026-03-04'";
     let before = home.figure(value).unwrap();

@@ -1,4 +1,4 @@
-{% extends "7_valuation/9_new_fact_market_metrics_history.sql" %}
+{% extends "7_valuation/10_new_fact_market_metrics_history.sql" %}
 {% block created %}
 -- grain: vintage x metric_date (from prices_from on). The market metrics of the user's metrics file, each with its reason
 -- for NULL.

@@ -240,11 +240,11 @@ const MODELS: &[(&str, &str)] = files![
     "7_valuation/2_fundamentals_ranges.sql",
     "7_valuation/3_valuation_inputs.sql",
     "7_valuation/4_valuation_operands.sql",
-    "7_valuation/5_dividend_ranges.sql",
-    "7_valuation/6_vendor_counts.sql",
-    "7_valuation/7_revised_ranges.sql",
-    "7_valuation/8_valuation_days.sql",
-    "7_valuation/9_new_fact_market_metrics_history.sql",
+    "7_valuation/6_dividend_ranges.sql",
+    "7_valuation/7_vendor_counts.sql",
+    "7_valuation/8_revised_ranges.sql",
+    "7_valuation/9_valuation_days.sql",
+    "7_valuation/10_new_fact_market_metrics_history.sql",
     "8_quality/1_quality_identities.sql",
     "8_quality/2_fmp_reconciliation.sql",
     "8_quality/3_reconciliation_pairs.sql",
@@ -258,7 +258,7 @@ const MODELS: &[(&str, &str)] = files![
 /// The models of the user's metrics. They run only if there are such metrics.
 const CUSTOM_MODELS: &[(&str, &str)] = files![
     "4_ratios/5_custom_ratios.sql",
-    "7_valuation/10_custom_operands.sql",
+    "7_valuation/5_custom_operands.sql",
     "7_valuation/11_custom_market_metrics.sql",
     "7_valuation/12_new_fact_custom_metrics.sql",
 ];
@@ -266,7 +266,7 @@ const CUSTOM_MODELS: &[(&str, &str)] = files![
 /// Returns the models that the user's metrics need, each with the model after which it runs.
 fn custom_models(custom: &CustomMetrics) -> Vec<(&'static str, &'static str)> {
     let [ratios, operands, market, all] = [0, 1, 2, 3].map(|n| CUSTOM_MODELS[n].0);
-    let metrics = "7_valuation/9_new_fact_market_metrics_history.sql";
+    let metrics = "7_valuation/10_new_fact_market_metrics_history.sql";
     let built_in_operands = "7_valuation/4_valuation_operands.sql";
     let mut files = Vec::new();
     if !custom.ratios.is_empty() {

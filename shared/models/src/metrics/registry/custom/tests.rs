@@ -56,7 +56,7 @@ fn the_example_has_metrics_of_both_kinds_and_changes_no_built_in_metric() {
     for file in [
         "4_ratios/4_new_fact_financial_ratios_history.sql",
         "7_valuation/4_valuation_operands.sql",
-        "7_valuation/9_new_fact_market_metrics_history.sql",
+        "7_valuation/10_new_fact_market_metrics_history.sql",
     ] {
         assert_eq!(sql(&models, file), sql(built_in, file), "{file}");
     }
@@ -65,7 +65,7 @@ fn the_example_has_metrics_of_both_kinds_and_changes_no_built_in_metric() {
         added,
         [
             "4_ratios/5_custom_ratios.sql",
-            "7_valuation/10_custom_operands.sql",
+            "7_valuation/5_custom_operands.sql",
             "7_valuation/11_custom_market_metrics.sql",
             "7_valuation/12_new_fact_custom_metrics.sql",
         ]
@@ -90,7 +90,7 @@ fn only_the_models_of_the_declared_kinds_are_added() {
     assert!(!has(&ratios, "7_valuation/11_custom_market_metrics.sql"));
     let market = of(&metric("close_price * shares", ""));
     assert!(
-        !has(&market, "4_ratios/5_custom_ratios.sql") && !has(&market, "7_valuation/10_custom_operands.sql")
+        !has(&market, "4_ratios/5_custom_ratios.sql") && !has(&market, "7_valuation/5_custom_operands.sql")
     );
     assert!(has(&market, "7_valuation/12_new_fact_custom_metrics.sql"));
 }
