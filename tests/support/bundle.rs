@@ -25,7 +25,7 @@ const FUNCTIONS: [&str; 4] = ["fanout", "extract", "load", "analytics"];
 /// The database on the fake Snowflake.
 pub const DATABASE: &str = "bundle";
 /// The longest time that a run of a few symbols may take on the emulator.
-const TIMEOUT: Duration = Duration::from_secs(240);
+const TIMEOUT: Duration = Duration::from_secs(480);
 
 /// A deployed stack on its own emulator. It ends when dropped.
 pub struct Bundle {

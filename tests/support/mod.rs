@@ -22,7 +22,7 @@ use std::{
 use tokio::runtime::Runtime;
 
 /// A limit that nothing here should reach. It ends a test that would otherwise hang.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The only async runtime of the process. Servers keep running on it between calls, and tests stay
 /// plain functions.
