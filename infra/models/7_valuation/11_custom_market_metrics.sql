@@ -1,7 +1,7 @@
 {% extends "7_valuation/10_new_fact_market_metrics_history.sql" %}
 {% block created %}
--- grain: vintage x metric_date (from prices_from on). The market metrics of the user's metrics file, each with its reason
--- for NULL.
+-- grain: vintage x metric_date (from prices_from on). The market metrics of the user's metrics file, each with its
+-- reason for NULL.
 create or replace temporary table custom_market_metrics as
 {% endblock %}
 {% block operands %}

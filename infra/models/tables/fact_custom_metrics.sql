@@ -1,5 +1,5 @@
--- grain: company_key x as_of_date x basis (Q1..Q4, FY, TTM, MARKET) x metric x known_from: the metrics of the user's metrics
--- file, all versions; those known now have no known_to
+-- grain: company_key x as_of_date x basis (Q1..Q4, FY, TTM, MARKET) x metric x known_from: the metrics of the user's
+-- metrics file, all versions; those known now have no known_to
 create table if not exists analytics.fact_custom_metrics (
     company_key varchar,
     symbol varchar,

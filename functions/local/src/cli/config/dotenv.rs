@@ -1,8 +1,8 @@
 //! Reads `.env`: lines such as `NAME=value`.
 //!
 //! This is the subset on which shells and other readers of such files agree: comments, `export`,
-//! single and double quotes. There is no substitution, so a `$` is a character like any other. A
-//! message never repeats a value, because it may be a secret.
+//! single and double quotes. Nothing is substituted: `$` is an ordinary character. A message
+//! never repeats a value, because it may be a secret.
 
 use std::{iter::Peekable, path::Path, str::Chars};
 

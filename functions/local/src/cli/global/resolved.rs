@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct ResolvedConfig {
     pub home: Found,
-    /// Where to note the home as that of the last run; `None` if a stage or a warehouse outside of the
+    /// Where to record the home of the last run; `None` if a stage or a warehouse outside of the
     /// home was given.
     pub last_homes: Option<LastHomes>,
     pub data_dir: DataDir,
