@@ -1,8 +1,19 @@
 -- grain: company_key x subject_date x basis (Q1..Q4, FY, TTM, MARKET) x metric: why a metric is NULL, one row for
 -- every NULL.
--- The reasons are stored beside the figures: one row per day and metric would be several times the size of the facts.
+-- The reasons are stored beside the figures, |metric=reason|metric=reason: one row per day and metric would be several
+-- times the size of the facts. The view splits these texts.
 create or replace view analytics.metric_nulls as
-with ttm_nulls as (
+with digits as (
+    select 0 as n union all select 1 union all select 2 union all select 3 union all select 4
+    union all select 5 union all select 6 union all select 7 union all select 8 union all select 9
+),
+positions as (
+    select 100 * a.n + 10 * b.n + c.n as n
+    from digits as a
+    cross join digits as b
+    cross join digits as c
+),
+ttm_nulls as (
     {% for line in flows + ["eps", "eps_diluted", "eps_diluted_sum"] %}
     {{ "union all " if not loop.first }}select
         company_key, symbol, fiscal_date, fiscal_date_key, 'ttm_{{ line }}'{{ " as metric" if loop.first }},
@@ -14,45 +25,55 @@ with ttm_nulls as (
     from analytics.fact_financials_ttm as t where ttm_{{ line }} is null
     {% endfor %}
 ),
-period_nulls as (
-    {% for ratio in ratios %}
-    {{ "union all " if not loop.first }}select
-        company_key, symbol, fiscal_date, fiscal_date_key, basis, '{{ ratio.name }}'{{ " as metric" if loop.first }},
-        null_reasons
-    from analytics.fact_financial_ratios where {{ ratio.name }} is null
-    {% endfor %}
-    {% for rate in growth_rates %}
-    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, '{{ rate.name }}', null_reasons
-    from analytics.fact_growth_rates where {{ rate.name }} is null
-    {% endfor %}
-),
-market_nulls as (
-    {% for metric in market_metrics + price_metrics %}
-    {{ "union all " if not loop.first }}select
-        company_key, symbol, metric_date, metric_date_key, '{{ metric.name }}'{{ " as metric" if loop.first }},
-        null_reasons
-    from analytics.fact_market_metrics where {{ metric.name }} is null
-    {% endfor %}
-),
-market_reasons as (
+market as (
     select
-        company_key, symbol, metric_date, metric_date_key, metric,
-        nullif(split_part(split_part(null_reasons, '|' || metric || '=', 2), '|', 1), '') as own_reason,
-        nullif(split_part(split_part(null_reasons, '|shares_outstanding_used=', 2), '|', 1), '') as shares_reason
-    from market_nulls
+        company_key, symbol, metric_date, metric_date_key, null_reasons, shares_outstanding_used is null as is_uncounted,
+        split_part(split_part(null_reasons, '|shares_outstanding_used=', 2), '|', 1) as shares_reason,
+        -- metrics that have a value from another source although their fundamentals have a reason
+        concat(
+            {% for metric in market_metrics if metric.has_alternative %}
+            case when {{ metric.name }} is not null then '|{{ metric.name }}=' else '' end{{ "," if not loop.last }}
+            {% endfor %}
+        ) as valued
+    from analytics.fact_market_metrics
+),
+stored as (
+    select
+        company_key, symbol, fiscal_date as subject_date, fiscal_date_key as subject_date_key, basis, null_reasons,
+        '' as valued
+    from analytics.fact_financial_ratios
+    union all
+    select company_key, symbol, fiscal_date, fiscal_date_key, basis, null_reasons, '' from analytics.fact_growth_rates
+    union all
+    select company_key, symbol, metric_date, metric_date_key, 'MARKET', null_reasons, valued from market
+),
+-- the text before the first bar is empty, so the first reason has position 2 of split_part
+entries as (
+    select
+        s.company_key, s.symbol, s.subject_date, s.subject_date_key, s.basis, s.valued,
+        split_part(s.null_reasons, '|', p.n + 1) as entry
+    from stored as s
+    join positions as p
+        on p.n between 1 and length(s.null_reasons) - length(replace(s.null_reasons, '|', ''))
+),
+of_shares as (
+    {% for metric in market_metrics if metric.needs_shares %}
+    {{ "union all " if not loop.first }}select '{{ metric.name }}'{{ " as metric" if loop.first }}
+    {% endfor %}
 )
 select
-    company_key, symbol, fiscal_date as subject_date, fiscal_date_key as subject_date_key, basis, metric,
-    coalesce(
-        nullif(split_part(split_part(null_reasons, '|' || metric || '=', 2), '|', 1), ''), 'missing_input'
-    ) as reason
-from period_nulls
+    company_key, symbol, subject_date, subject_date_key, basis, split_part(entry, '=', 1) as metric,
+    split_part(entry, '=', 2) as reason
+from entries
+where not contains(valued, '|' || split_part(entry, '=', 1) || '=')
 union all
 select company_key, symbol, fiscal_date, fiscal_date_key, 'TTM', metric, coalesce(reason, 'missing_input')
 from ttm_nulls
 union all
--- if the share count is missing, metrics that use the market cap have the reason of the share count
+-- without a share count, a metric that needs it has the reason of the share count, unless it has its own
 select
-    company_key, symbol, metric_date, metric_date_key, 'MARKET', metric,
-    coalesce(own_reason, shares_reason, 'missing_input')
-from market_reasons
+    m.company_key, m.symbol, m.metric_date, m.metric_date_key, 'MARKET', o.metric,
+    coalesce(nullif(m.shares_reason, ''), 'missing_input')
+from market as m
+cross join of_shares as o
+where m.is_uncounted and not contains(m.null_reasons || m.valued, '|' || o.metric || '=')

@@ -48,6 +48,8 @@ pub(super) struct MarketValues {
     day_refusals: Vec<Refusal>,
     /// Whether the metric depends on the share count.
     needs_shares: bool,
+    /// Whether the metric can have a value although the fundamentals that it checks have a reason for NULL.
+    has_alternative: bool,
 }
 
 #[derive(Serialize)]
@@ -187,6 +189,8 @@ pub(super) fn market(registry: &Registry, metric: &MarketMetric) -> MarketValues
         day_value: metric.day_formula().sql(&|input| format!("v.{input}")),
         day_refusals: Vec::new(),
         needs_shares: metric.formula.inputs().iter().any(|name| SHARE_INPUTS.contains(name)),
+        has_alternative: metric.checked().is_some()
+            && (metric.operands().is_empty() || metric.formula.has_alternative()),
     }
 }
 

@@ -42,8 +42,7 @@ impl Newest {
         }
     }
 
-    /// Returns why a figure is NULL, as `analytics.metric_nulls` does. That view has a part for each metric,
-    /// so planning a query on it takes a second.
+    /// Returns why a figure is NULL, as `analytics.metric_nulls` does, from the rows that are read already.
     pub(super) fn reason(&self, fact: Fact, column: &str) -> String {
         let row = self.row(fact);
         let listed = |name: &str| {
