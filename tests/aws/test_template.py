@@ -36,7 +36,7 @@ class TemplateTest(unittest.TestCase):
             "ScheduleExpression": ["", "06:00", "0 6 * * *"], "ScheduleTimeZone": ["", "New York", "/x"],
             "KmsKeyArn": ["alias/aws/s3", "1234"], "PermissionsBoundaryArn": ["boundary"],
             "SubnetIds": ["vpc-1"], "SecurityGroupIds": ["subnet-1"],
-            "Universe": ["", "../x", "a b"], "StagePrefix": ["", "/home", "home/", "a//b"],
+            "StagePrefix": ["", "/home", "home/", "a//b"],
             "SnowflakeIamUserArn": ["user", "arn:aws:iam::1:user/x"], "AlarmEmail": ["nobody", "a b@c"],
             "AlarmTopicArn": ["topic"], "Today": ["today", "2026-9-1"],
             "Ttl": ["profile", "profile=7", "profile=7d,", "Profile=7d"],

@@ -71,7 +71,7 @@ fn every_permission_is_used_and_no_other_is_needed() {
     bundle.wait_for(&trouble, || bundle.object(&trouble));
     // fanout rejects an invalid request, and load an invalid run. Unreadable messages stay in a
     // queue that a person inspects.
-    assert_eq!(bundle.invoke("fanout", &json!({"symbols": []}))["status"], "failed");
+    assert_eq!(bundle.invoke("fanout", &json!({"symbols": []}))["status"], "rejected");
     for function in ["fanout", "load", "analytics"] {
         bundle.call("lambda", "invoke", json!({"FunctionName": format!("findata-{function}"), "InvocationType": "Event", "Payload": "{\"detail-type\": 3}"}));
     }

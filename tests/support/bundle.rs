@@ -63,7 +63,6 @@ impl Bundle {
         let settings = fake.settings(DATABASE);
         let day = today().to_string();
         let usual = [
-            ("Architecture", "x86_64"),
             ("FmpUrl", &server.url()),
             ("FmpPlan", "unlimited"),
             ("SnowflakeAccount", &settings.account),
