@@ -40,7 +40,7 @@ MUTATIONS = [
     Mutation("sam-schedule-role", "            RoleArn: !GetAtt ScheduleRole.Arn\n", "", "trust"),
     Mutation("no-permissions-boundary", "      PermissionsBoundary: *boundary\n", "", "trust"),
     Mutation("no-external-id", '              Condition: {StringEquals: {"sts:ExternalId": !Ref SnowflakeExternalId}}\n', "", "trust"),
-    Mutation("account-trusted-before-snowflake", '{Effect: Deny, Principal: {AWS: "*"}, Action: sts:AssumeRole}', '{Effect: Allow, Principal: {AWS: !Ref AWS::AccountId}, Action: sts:AssumeRole}', "trust"),
+    Mutation("account-trusted-before-snowflake", '              Condition: {DateLessThan: {"aws:CurrentTime": "2000-01-01T00:00:00Z"}}\n', "", "trust"),
     Mutation("queue-without-key", "      KmsMasterKeyId: !If [HasKey, !Ref KmsKeyArn, !Ref AWS::NoValue]\n", "", "encryption"),
     Mutation("topic-without-key", "      Subscription: [{Protocol: email, Endpoint: !Ref AlarmEmail}]\n      KmsMasterKeyId: !If [HasKey, !Ref KmsKeyArn, !Ref AWS::NoValue]\n", "      Subscription: [{Protocol: email, Endpoint: !Ref AlarmEmail}]\n", "encryption"),
     Mutation("log-without-key", "      KmsKeyId: !If [HasKey, !Ref KmsKeyArn, !Ref AWS::NoValue]\n", "", "encryption"),
