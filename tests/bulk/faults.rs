@@ -130,7 +130,10 @@ fn a_delivery_that_runs_out_of_time_keeps_its_finished_files() {
             let waiting = BatchMessage { waits: 1, ..delivery.message.clone() };
             assert_eq!(late, BatchResult::Rest(Box::new(waiting)), "no call is made after the deadline");
             // A batch that only waits is not queued forever.
-            let waited = BatchMessage { waits: findata_extract::MAX_WAITS, ..delivery.message.clone() };
+            let waited = BatchMessage {
+                waits: findata_extract::MAX_WAITS,
+                ..delivery.message.clone()
+            };
             let stuck =
                 findata_extract::handle(&waited, &host.fmp, &host.stage, &clock, Some(past), None).await;
             assert!(matches!(stuck, Err(Error::Retry { .. })), "{stuck:?}");

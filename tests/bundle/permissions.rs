@@ -54,7 +54,8 @@ fn every_permission_is_used_and_no_other_is_needed() {
             ("status", "403"),
         ],
     );
-    let mut input = json!({"symbols": server.symbols(), "full": true, "datasets": ["profile"], "max_calls": 1000});
+    let mut input =
+        json!({"symbols": server.symbols(), "full": true, "datasets": ["profile"], "max_calls": 1000});
     let run = started_run(&bundle.invoke("fanout", &input));
     assert_eq!(bundle.summary(&run).status, Status::Failed);
     // An invalid Snowflake key makes load report an error that only a person can fix.

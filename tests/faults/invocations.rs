@@ -225,7 +225,9 @@ fn a_repeated_invocation_starts_one_run() {
     assert_eq!(ask(event, "call-4", "2026-09-18T10:04:00Z"), first);
     let refused = ask(json!({"symbols": ["A'B"]}), "call-5", "2026-09-18T10:05:00Z");
     assert_eq!(refused["status"], "rejected");
-    assert!(matches!(bus.events().last(), Some(Event::RequestRejected { run_id: None, reason }) if reason.contains("A'B")));
+    assert!(
+        matches!(bus.events().last(), Some(Event::RequestRejected { run_id: None, reason }) if reason.contains("A'B"))
+    );
     // Nobody but the operator can correct a schedule.
     let tick = json!({"universe": "all", "scheduled": "2026-09-18T10:05:00Z"});
     assert_eq!(ask(tick, "tick-1", "2026-09-18T10:05:00Z")["status"], "failed");

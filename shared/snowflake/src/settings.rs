@@ -217,8 +217,18 @@ mod tests {
         for good in ["ORG-ACCOUNT", "org-my_account", "xy12345"] {
             assert!(of(good).is_ok(), "{good}");
         }
-        for bad in ["", "https://org-account.snowflakecomputing.com", "xy12345.eu-west-1", "-org", "_org", "a b"] {
-            assert!(matches!(of(bad), Err(Error::Config(why)) if why.contains("ORGANIZATION-ACCOUNT")), "{bad}");
+        for bad in [
+            "",
+            "https://org-account.snowflakecomputing.com",
+            "xy12345.eu-west-1",
+            "-org",
+            "_org",
+            "a b",
+        ] {
+            assert!(
+                matches!(of(bad), Err(Error::Config(why)) if why.contains("ORGANIZATION-ACCOUNT")),
+                "{bad}"
+            );
         }
     }
 
