@@ -44,9 +44,11 @@ def deploy(url, stack, zips, secrets, parameters, template=None):
     for name, path in secrets.items():
         with open(path) as file:
             parameters = {**parameters, name: put_secret(url, f"{stack}/{name}", file.read())}
+    # CloudFormation reads a template above 51,200 bytes only from S3, as `sam deploy` does.
+    s3.put_object(Bucket="artifacts", Key=f"{stack}/template.json", Body=json.dumps(template or translate(code=code)))
     request = {
         "StackName": stack,
-        "TemplateBody": json.dumps(template or translate(code=code)),
+        "TemplateURL": f"{url}/artifacts/{stack}/template.json",
         "Capabilities": ["CAPABILITY_IAM"],
         "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         "Tags": [{"Key": "Project", "Value": "findata"}],

@@ -11,6 +11,7 @@ faults.
   Stacks     The reserved concurrency of functions is applied, and the concurrency of an event
              source mapping may come from a parameter.
   TLS        Requests count as TLS unless they carry the header "x-forwarded-proto: http".
+  Events     Policies may restrict the source and the type of the events that a caller puts.
 """
 import contextvars, json, os, time
 from datetime import datetime, timezone
@@ -76,6 +77,19 @@ def record_function_calls():
             record(role, function, iam_action, resource_arn, denial is None, "function")
         return denial
     iam.enforce = enforce_and_record
+
+
+def add_event_conditions(actions):
+    """Adds the condition keys of events:PutEvents to a request, which has one entry in findata."""
+    original = actions.request_tag_context
+
+    def context(service, iam_action, body, *args, **kwargs):
+        keys = original(service, iam_action, body, *args, **kwargs)
+        if iam_action == "events:PutEvents":
+            entry = json.loads(body)["Entries"][0]
+            keys = {**keys, "events:source": [entry.get("Source", "")], "events:detail-type": entry.get("DetailType", "")}
+        return keys
+    actions.request_tag_context = context
 
 
 def patch_event_delivery(events, functions, queues):
@@ -243,11 +257,13 @@ def patch_cloudformation(handlers, functions):
 
 def install():
     from ministack import app
+    from ministack.core import iam_actions
     from ministack.services import eventbridge, lambda_svc, scheduler, sqs
     from ministack.services.cloudformation import provisioners
     reset_updated_schedules(scheduler)
     patch_cloudformation(provisioners._RESOURCE_HANDLERS, lambda_svc)
     record_function_calls()
+    add_event_conditions(iam_actions)
     patch_event_delivery(eventbridge, lambda_svc, sqs)
     patch_lambda(lambda_svc)
     app.app = middleware(app.app)

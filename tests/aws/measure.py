@@ -81,7 +81,6 @@ def extract_memory(folder, findata):
             zips = {name.capitalize(): folder / f"findata-{name}/bootstrap.zip" for name in FUNCTIONS}
             parameters = {
                 "SnowflakeAccount": "org-account",
-                "Architecture": "x86_64",
                 "FmpUrl": fmp,
                 "FmpPlan": "unlimited",
             }

@@ -10,7 +10,7 @@ from permissions import compare
 
 HERE = Path(__file__).resolve().parent
 FUNCTIONS = ("fanout", "extract", "load", "analytics")
-PARAMETERS = {"SnowflakeAccount": "org-account", "Architecture": "x86_64", "Workers": "2"}
+PARAMETERS = {"SnowflakeAccount": "org-account", "ReserveConcurrency": "true", "Workers": "2"}
 
 
 def setUpModule():
@@ -238,8 +238,14 @@ class PermissionsTest(unittest.TestCase):
         return invoke(function, {"do": "call", "calls": calls})["outcomes"]
 
     def test_each_function_reads_and_writes_only_its_own_folders(self):
-        allowed = {"runs/x/plan.json": FUNCTIONS, "state/x.json": ("fanout", "extract", "load"),
+        others = ("fanout", "load", "analytics")
+        allowed = {"runs/x/plan.json": others, "runs/x/summary.json": others, "runs/x/loaded.json": others,
+                   "runs/x/batches/b.json": FUNCTIONS, "runs/x/parts/b-0.json": FUNCTIONS,
+                   "runs/x/staged.json": FUNCTIONS, "runs/x/calls.json": FUNCTIONS,
+                   "state/x.json": ("fanout", "load"), "state/budget/k.json": ("fanout", "extract", "load"),
+                   "state/bulk-refused.json": ("fanout", "extract", "load"),
                    "landing/d/r/b.ndjson.gz": ("extract",), "elsewhere": ()}
+        reads_only = {("extract", path) for path in ("runs/x/plan.json", "runs/x/summary.json", "runs/x/loaded.json", "state/x.json")}
         for path, allowed_functions in allowed.items():
             for function in FUNCTIONS:
                 key = {"Bucket": STACK["BucketName"], "Key": f"home/{path}"}
@@ -249,9 +255,12 @@ class PermissionsTest(unittest.TestCase):
                     ["s3", "get_object", key],
                     ["s3", "delete_object", key],
                 )
-                expected = (
-                    ["done", "done", "AccessDenied"] if function in allowed_functions else ["AccessDenied"] * 3
-                )
+                if (function, path) in reads_only:
+                    expected = ["AccessDenied", "done", "AccessDenied"]
+                else:
+                    expected = (
+                        ["done", "done", "AccessDenied"] if function in allowed_functions else ["AccessDenied"] * 3
+                    )
                 self.assertEqual(outcomes, expected, (function, path))
 
     def test_a_missing_object_is_not_found_and_listing_stays_in_the_folder(self):
@@ -262,9 +271,10 @@ class PermissionsTest(unittest.TestCase):
                 ["s3", "get_object", {"Bucket": bucket, "Key": "home/runs/no/plan.json"}],
                 ["s3", "list_objects_v2", {"Bucket": bucket, "Prefix": "home/runs/"}],
                 ["s3", "list_objects_v2", {"Bucket": bucket, "Prefix": "other/"}],
+                ["s3", "list_objects_v2", {"Bucket": bucket}],
                 ["s3", "list_objects_v2", {"Bucket": "artifacts"}],
             )
-            self.assertEqual(outcomes, ["NoSuchKey", "done", "AccessDenied", "AccessDenied"], function)
+            self.assertEqual(outcomes, ["NoSuchKey", "done"] + ["AccessDenied"] * 3, function)
 
     def test_each_secret_is_readable_only_by_its_functions(self):
         secrets = {"FmpSecretArn": "the-key", "SnowflakeSecretArn": "the-pem"}
@@ -288,8 +298,11 @@ class PermissionsTest(unittest.TestCase):
                 ["sqs", "send_message", {"QueueUrl": STACK["DeadLettersUrl"], "MessageBody": "{}"}],
                 ["events", "put_events", {"Entries": [{**entry, "EventBusName": STACK["BusName"]}]}],
                 ["events", "put_events", {"Entries": [entry]}],
+                # No function requests a run, or speaks for somebody else.
+                ["events", "put_events", {"Entries": [{**entry, "EventBusName": STACK["BusName"], "DetailType": "RunRequested"}]}],
+                ["events", "put_events", {"Entries": [{**entry, "EventBusName": STACK["BusName"], "Source": "elsewhere"}]}],
             )
-            expected = [function in ("fanout", "extract"), False, function != "extract", False]
+            expected = [function in ("fanout", "extract"), False, function != "extract", False, False, False]
             self.assertEqual([outcome == "done" for outcome in outcomes], expected, function)
 
     def test_calls_are_recorded_with_role_and_resource(self):

@@ -23,11 +23,20 @@ class TemplateTest(unittest.TestCase):
         bad = {
             "FmpSecretArn": ["", "findata/fmp", "arn:aws:s3:::bucket", "the-key-itself"],
             "SnowflakeSecretArn": ["", "-----BEGIN PRIVATE KEY-----"],
-            "FmpUrl": ["", "financialmodelingprep.com/stable", "ftp://x"],
+            "FmpUrl": ["", "financialmodelingprep.com/stable", "ftp://x", "http://example.com/stable", "http://127.0.0.1.example.com/"],
             "FmpPlan": ["", "gold", "0", "-5", "300.5"], "FmpGigabytes": ["0", "20 GB"],
             "FmpBurst": ["0", "many"],
-            "SnowflakeAccount": ["", "https://org-account.snowflakecomputing.com"],
-            "Universe": ["", "../x", "a b"], "StagePrefix": ["", "/home", "home/", "a//b"],
+            # The same examples as in shared/snowflake/src/settings.rs.
+            "SnowflakeAccount": ["", "https://org-account.snowflakecomputing.com", "xy12345.eu-west-1", "-org", "_org", "a b"],
+            "SnowflakeUser": ["", "a b", 'a"b'], "SnowflakeRoleName": ["", "a-b", "1a", "a.b", "$a"],
+            "SnowflakeWarehouse": ["", "a b"], "SnowflakeDatabase": ["", "a'b"], "SnowflakeSchema": ["", "a.b"],
+            "SnowflakeStage": ["", "a.b.c.d", "a..b", "x; drop", "@a"],
+            "SnowflakeUrl": ["org-account.snowflakecomputing.com", "http://example.com"],
+            "SnowflakeExternalId": ["a b"], "Index": ["", "A B", "^"], "CostCentre": [""],
+            "ScheduleExpression": ["", "06:00", "0 6 * * *"], "ScheduleTimeZone": ["", "New York", "/x"],
+            "KmsKeyArn": ["alias/aws/s3", "1234"], "PermissionsBoundaryArn": ["boundary"],
+            "SubnetIds": ["vpc-1"], "SecurityGroupIds": ["subnet-1"],
+            "StagePrefix": ["", "/home", "home/", "a//b"],
             "SnowflakeIamUserArn": ["user", "arn:aws:iam::1:user/x"], "AlarmEmail": ["nobody", "a b@c"],
             "AlarmTopicArn": ["topic"], "Today": ["today", "2026-9-1"],
             "Ttl": ["profile", "profile=7", "profile=7d,", "Profile=7d"],
@@ -35,7 +44,13 @@ class TemplateTest(unittest.TestCase):
         good = {
             "FmpSecretArn": [arn], "SnowflakeSecretArn": [arn.replace("aws:", "aws-us-gov:", 1)],
             "FmpUrl": ["http://127.0.0.1:1/stable"], "FmpPlan": ["free", "3000", "unlimited"],
-            "FmpGigabytes": ["", "150"], "SnowflakeAccount": ["ORG-ACCOUNT", "xy12345.eu-west-1"],
+            "FmpGigabytes": ["", "150"], "SnowflakeAccount": ["ORG-ACCOUNT", "org-my_account", "xy12345"],
+            "SnowflakeUser": ["findata_service", "a@b.c"], "SnowflakeStage": ["own", "raw.landing", "db.raw.landing"],
+            "SnowflakeUrl": ["", "https://org-account.privatelink.snowflakecomputing.com", "http://127.0.0.1:1"],
+            "SnowflakeExternalId": ["", "AB12345_SFCRole=2_abc/def="], "Index": ["^GSPC", "SPY", "BRK-B"],
+            "ScheduleExpression": ["cron(0 6 ? * MON-FRI *)", "rate(12 hours)"], "ScheduleTimeZone": ["UTC", "America/Argentina/Buenos_Aires"],
+            "KmsKeyArn": ["", "arn:aws:kms:eu-west-1:123456789012:key/mrk-0f"], "SubnetIds": ["", "subnet-0a1b"],
+            "PermissionsBoundaryArn": ["", "arn:aws:iam::123456789012:policy/team/boundary", "arn:aws:iam::aws:policy/PowerUserAccess"],
             "StagePrefix": ["a/b"], "Ttl": ["", "profile=7d,cash_flow=12h"],
             "SnowflakeIamUserArn": ["", "arn:aws:iam::123456789012:user/abc"], "AlarmEmail": ["a@b.c"],
         }
@@ -45,8 +60,6 @@ class TemplateTest(unittest.TestCase):
         self.assertEqual(
             [(name, v) for name, values in good.items() for v in values if not allowed(name, v)], []
         )
-        required = {name for name, parameter in parameters.items() if "Default" not in parameter}
-        self.assertEqual(required, {"FmpSecretArn", "SnowflakeSecretArn", "SnowflakeAccount"})
 
 
 if __name__ == "__main__":

@@ -127,11 +127,16 @@ fn a_delivery_that_runs_out_of_time_keeps_its_finished_files() {
             let late =
                 findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, Some(past), None)
                     .await?;
-            assert_eq!(
-                late,
-                BatchResult::Rest(Box::new(delivery.message.clone())),
-                "no call is made after the deadline"
-            );
+            let waiting = BatchMessage { waits: 1, ..delivery.message.clone() };
+            assert_eq!(late, BatchResult::Rest(Box::new(waiting)), "no call is made after the deadline");
+            // A batch that only waits is not queued forever.
+            let waited = BatchMessage {
+                waits: findata_extract::MAX_WAITS,
+                ..delivery.message.clone()
+            };
+            let stuck =
+                findata_extract::handle(&waited, &host.fmp, &host.stage, &clock, Some(past), None).await;
+            assert!(matches!(stuck, Err(Error::Retry { .. })), "{stuck:?}");
             let begin = now + Duration::from_millis(150);
             let limit = Some(Deadline { begin, wait: begin + Duration::from_secs(20) });
             // Every second delivery carries the original checkpoint number, like a batch that the
@@ -143,7 +148,7 @@ fn a_delivery_that_runs_out_of_time_keeps_its_finished_files() {
             deliveries += 1;
             match worked {
                 BatchResult::Rest(rest) => {
-                    assert_eq!(rest.checkpoints, delivery.message.checkpoints + 1);
+                    assert_eq!((rest.checkpoints, rest.waits), (delivery.message.checkpoints + 1, 0));
                     queue.send(vec![*rest]).await?;
                 }
                 BatchResult::Done { .. } => {}

@@ -29,7 +29,7 @@ fn assert_complete(bundle: &Bundle, run: &RunId) {
 #[ignore = "slow; ./dev test --long runs it"]
 fn duplicate_messages_and_events_change_nothing() {
     let server = Simulator::with_symbols(SYMBOLS);
-    let Some(bundle) = bundle(&server, &[("ReserveConcurrency", "false")]) else {
+    let Some(bundle) = bundle(&server, &[]) else {
         return;
     };
     let home = run_locally(&server);
@@ -60,7 +60,7 @@ fn duplicate_messages_and_events_change_nothing() {
 #[ignore = "slow; ./dev test --long runs it"]
 fn two_concurrent_runs_finish_without_duplicate_rows() {
     let server = Simulator::with_symbols(SYMBOLS);
-    let Some(bundle) = bundle(&server, &[("ReserveConcurrency", "false")]) else {
+    let Some(bundle) = bundle(&server, &[]) else {
         return;
     };
     let home = run_locally(&server);

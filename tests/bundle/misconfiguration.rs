@@ -151,7 +151,7 @@ fn all_invalid_environment_variables_are_named() {
             a["MetricName"] == metric && a["Dimensions"][0]["Value"].as_str().unwrap().contains(name)
         })
     };
-    assert!(has_alarm("ApproximateNumberOfMessagesVisible", "FailedEvents"), "{alarms:#}");
+    assert!(has_alarm("NumberOfMessagesSent", "FailedEvents"), "{alarms:#}");
     assert!(has_alarm("Errors", "findata-extract"), "{alarms:#}");
     bundle.control("/_tick", &[("schedule", "findata-daily"), ("at", "2026-09-18T10:00:00Z")]);
     let tries = |function: &str| logged(&bundle, function, "FINDATA_FMP_PLAN: \"gold\"");

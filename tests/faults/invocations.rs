@@ -129,7 +129,8 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
             assert_eq!(swept(minutes + 15).await.unwrap().sent, 0, "not on every sweep");
         }
         minutes += 60 << 5;
-        assert_eq!(swept(minutes).await.unwrap().closed, 1);
+        let given_up = swept(minutes).await.unwrap();
+        assert_eq!((given_up.closed, given_up.failed), (1, 0), "the run continues without the batch");
         let staged: ledger::Staged =
             stage::read_json(&stage, &ledger::staged_key(&run)).await.unwrap().unwrap();
         assert_eq!((staged.batches.len(), staged.files.len()), (1, 0));
@@ -148,7 +149,8 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
         }
         assert_eq!(stage.get(&ledger::staged_key(&run)).await.unwrap().unwrap().body, before.body);
         minutes += 20 << 5;
-        assert_eq!(swept(minutes).await.unwrap().closed, 1);
+        let given_up = swept(minutes).await.unwrap();
+        assert_eq!((given_up.closed, given_up.failed), (1, 1));
         let summary: Summary = stage::read_json(&stage, &ledger::summary_key(&run)).await.unwrap().unwrap();
         assert_eq!(summary.status, Status::Failed);
         assert!(summary.notes[0].contains("load: there is no grant"), "{:?}", summary.notes);
@@ -222,10 +224,17 @@ fn a_repeated_invocation_starts_one_run() {
     let first = ask(event.clone(), "call-3", "2026-09-18T10:03:05Z");
     assert_eq!(ask(event, "call-4", "2026-09-18T10:04:00Z"), first);
     let refused = ask(json!({"symbols": ["A'B"]}), "call-5", "2026-09-18T10:05:00Z");
-    assert_eq!(refused["status"], "failed");
+    assert_eq!(refused["status"], "rejected");
+    assert!(
+        matches!(bus.events().last(), Some(Event::RequestRejected { run_id: None, reason }) if reason.contains("A'B"))
+    );
+    // Nobody but the operator can correct a schedule.
+    let tick = json!({"universe": "all", "scheduled": "2026-09-18T10:05:00Z"});
+    assert_eq!(ask(tick, "tick-1", "2026-09-18T10:05:00Z")["status"], "failed");
+    assert!(matches!(bus.events().last(), Some(Event::RunFailed { .. })));
     let none = ask(json!({"retry": "no-such-run"}), "call-6", "2026-09-18T10:06:00Z");
     assert!(none["reason"].as_str().unwrap().contains("run no-such-run is not on the stage"), "{none}");
-    assert_eq!(bus.events().len(), 2);
+    assert_eq!(bus.events().len(), 3);
 }
 
 #[test]

@@ -63,9 +63,8 @@ impl Bundle {
         let settings = fake.settings(DATABASE);
         let day = today().to_string();
         let usual = [
-            ("Architecture", "x86_64"),
-            ("FmpUrl", &server.url()),
             ("FmpPlan", "unlimited"),
+            ("FmpUrl", &server.url()),
             ("SnowflakeAccount", &settings.account),
             ("SnowflakeUser", &settings.user),
             ("SnowflakeRoleName", &settings.role),

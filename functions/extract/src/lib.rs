@@ -28,6 +28,11 @@ use journal::Journal;
 
 pub use limit::Limit;
 
+/// Maximum number of successive invocations in which a batch of bulk files may only wait. An
+/// invocation lasts up to five minutes, and the pause between two files is shorter, so this is a
+/// fault. Without a limit, the batch would be queued forever.
+pub const MAX_WAITS: u32 = 15;
+
 /// The result of handling one message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BatchResult {
@@ -60,8 +65,8 @@ enum Attempt {
 /// file with a checkpoint.
 ///
 /// # Errors
-/// The stage's errors, and `Retry` if the time ran out before a single task was done: the message
-/// should be delivered again.
+/// The stage's errors, and `Retry` if the time ran out before a single task was done, or
+/// [`MAX_WAITS`] times for a batch of bulk files: the message should be delivered again.
 pub async fn handle(
     message: &BatchMessage,
     fmp: &Fmp,
@@ -102,11 +107,15 @@ pub async fn handle(
                     }
                 }
                 let checkpoints = message.checkpoints + 1;
-                return Ok(BatchResult::Rest(Box::new(BatchMessage { checkpoints, ..message.clone() })));
+                let rest = BatchMessage { checkpoints, waits: 0, ..message.clone() };
+                return Ok(BatchResult::Rest(Box::new(rest)));
             }
             // The batch spent its time waiting for the pause between two bulk files, which is not a
             // failed attempt.
-            Attempt::NoProgress if is_bulk => return Ok(BatchResult::Rest(Box::new(message.clone()))),
+            Attempt::NoProgress if is_bulk && message.waits < MAX_WAITS => {
+                let rest = BatchMessage { waits: message.waits + 1, ..message.clone() };
+                return Ok(BatchResult::Rest(Box::new(rest)));
+            }
             Attempt::NoProgress => {
                 return Err(Error::retry(format!(
                     "time ran out before any task of batch {} was finished",

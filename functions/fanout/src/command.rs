@@ -38,6 +38,7 @@ pub fn read(
     }
     let mut input =
         CommandInput::deserialize(input).map_err(|e| invalid(&format!("cannot parse the request: {e}")))?;
+    input.check()?;
     if input.sweep {
         return Ok(Command::Sweep {
             patience: input.patience.map(|minutes| Duration::minutes(minutes.into())),
@@ -54,11 +55,15 @@ pub fn read(
         (None, None) => return Err(invalid("the request names neither symbols nor a universe")),
         (Some(_), Some(_)) => return Err(invalid("the request has both symbols and a universe")),
     };
-    let run_id = match (input.run_id.take(), input.scheduled) {
-        (Some(id), _) => id,
-        (None, Some(tick)) => RunId::scheduled(tick),
-        (None, None) => new_id(),
-    };
+    let given = input.run_id.take().or_else(|| input.scheduled.map(RunId::scheduled));
+    // The sweeper finds a run by the day in its id. A tick in the year 10000 makes no valid id.
+    let is_dated = |id: &RunId| id.started().is_some() && id.as_str().parse::<RunId>().is_ok();
+    if let Some(id) = given.as_ref().filter(|id| !is_dated(id)) {
+        return Err(Error::Reject(format!(
+            "run_id {id} does not begin with the run's start: leave it out, or write it like 20261122T201533120Z-000000ab"
+        )));
+    }
+    let run_id = given.unwrap_or_else(new_id);
     let retry_of = input.retry.take();
     let options = input.options(defaults, now);
     Ok(Command::Run(Box::new(Request { run_id, universe, options, retry_of, corrections: None })))
@@ -126,7 +131,16 @@ mod tests {
             json!({"universe": "everything"}),
             json!({"universe": "sp500", "ttl": "profile=soon"}),
             json!({"symbols": ["AAPL"], "run_id": "a/b"}),
+            json!({"symbols": ["AAPL"], "run_id": "my-run"}),
+            json!({"universe": "sp500", "scheduled": "+10000-01-01T00:00:00Z"}),
             json!({"symbol": "AAPL"}),
+            json!({"symbols": vec!["AAPL"; 10_001]}),
+            json!({"symbols": ["AAPL"], "days": 0}),
+            json!({"symbols": ["AAPL"], "days": 4_000_000_000_u32}),
+            json!({"symbols": ["AAPL"], "days": -1}),
+            json!({"symbols": ["AAPL"], "quarters": 401}),
+            json!({"symbols": ["AAPL"], "years": 101}),
+            json!({"sweep": true, "patience": 10_081}),
         ] {
             assert!(matches!(parse(input.clone()), Err(Error::Reject(_))), "{input}");
         }

@@ -36,6 +36,8 @@ pub struct Invocation {
 
 /// Executes the command in an input. If a run cannot start, writes a summary with the status
 /// `failed`, announces the failure on the bus and returns normally, because a retry would fail too.
+/// A malformed request is announced as `RequestRejected`, because it is the requester's mistake; a
+/// malformed schedule counts as a failed run, because nobody else would notice.
 /// `fmp` is the client, or the error that prevented its creation.
 ///
 /// # Errors
@@ -72,8 +74,8 @@ pub async fn handle(
             if swept.open > 0 {
                 telemetry.emit(invocation.at, &[("OpenRunMinutes", swept.oldest_minutes, "None")]);
             }
-            if swept.closed > 0 {
-                telemetry.emit(invocation.at, &[("RunsFailed", swept.closed as f64, "Count")]);
+            if swept.failed > 0 {
+                telemetry.emit(invocation.at, &[("RunsFailed", swept.failed as f64, "Count")]);
             }
             Ok(json!(swept))
         }
@@ -81,11 +83,19 @@ pub async fn handle(
             start_run(&request, invocation, fmp, stage, queue, bus, clock, telemetry).await
         }
         Err(error) => {
-            tracing::error!(%error, "request rejected");
-            telemetry.emit(invocation.at, &[("RunsFailed", 1.0, "Count")]);
-            let run_id = input.get("run_id").and_then(Value::as_str).unwrap_or("none").to_owned();
-            bus.publish(Event::RunFailed { run_id, reason: error.to_string() }).await?;
-            Ok(json!({"status": "failed", "reason": error.to_string()}))
+            let (run_id, reason) = (input.get("run_id").and_then(Value::as_str), error.to_string());
+            let (metric, status, event) = if input.get("scheduled").is_some() {
+                tracing::error!(%error, "the schedule's request is malformed");
+                let run_id = run_id.unwrap_or("none").to_owned();
+                ("RunsFailed", "failed", Event::RunFailed { run_id, reason: reason.clone() })
+            } else {
+                tracing::warn!(%error, "request rejected");
+                let run_id = run_id.map(str::to_owned);
+                ("RequestsRejected", "rejected", Event::RequestRejected { run_id, reason: reason.clone() })
+            };
+            telemetry.emit(invocation.at, &[(metric, 1.0, "Count")]);
+            bus.publish(event).await?;
+            Ok(json!({"status": status, "reason": reason}))
         }
     }
 }

@@ -45,8 +45,11 @@ pub struct Swept {
     pub sent: usize,
     /// Number of steps whose starting event was repeated.
     pub announced: usize,
-    /// Number of runs that were given up and closed.
+    /// Number of runs whose open step was given up.
     pub closed: usize,
+    /// Number of these runs that end as failed. A run whose fetch step was given up continues with
+    /// the data that it has.
+    pub failed: usize,
 }
 
 /// The step that a run has not finished.
@@ -162,6 +165,7 @@ async fn recover_run(
                 bus.publish(Event::RunFailed { run_id: run.to_string(), reason }).await?;
             }
             swept.closed += 1;
+            swept.failed += 1;
         }
         Step::Load => rewrite(&ledger::staged_key(run), stage, swept).await?,
         Step::Compute => rewrite(&ledger::loaded_key(run), stage, swept).await?,

@@ -1,5 +1,6 @@
 //! Handles the S3 event that announces a staged run.
 
+use chrono::{DateTime, Utc};
 use findata_aws::lambda::step::{Step, run_of};
 use findata_domain::{Result, clock::Clock};
 use findata_pipeline::{
@@ -17,7 +18,8 @@ const ATTEMPTS: u32 = 6;
 
 /// Loads the run of an event. If a failure needs a person to fix it, records the failure, announces
 /// it on the bus and returns normally, because Lambda's immediate retry would fail too; the sweeper
-/// retries the step later. `warehouse` is a session, or the error that prevented its creation.
+/// retries the step later. `warehouse` is a session, or the error that prevented its creation; `now`
+/// is the real clock's time.
 ///
 /// # Errors
 /// Transient errors only, after which the same event should be delivered again.
@@ -27,6 +29,7 @@ pub async fn handle(
     warehouse: Result<&mut impl Warehouse>,
     bus: &impl Bus,
     clock: &impl Clock,
+    now: DateTime<Utc>,
     telemetry: &Telemetry,
 ) -> Result<Value> {
     let run = run_of(input)?;
@@ -37,7 +40,7 @@ pub async fn handle(
         stage,
         bus,
         telemetry,
-        now: clock.now(),
+        now,
     };
     let mut warehouse = warehouse;
     step.run(async || {

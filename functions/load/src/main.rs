@@ -25,6 +25,7 @@ impl Function for Load {
                 warehouse,
                 &function.bus,
                 &function.clock,
+                invocation.started_at,
                 &function.telemetry,
             )
             .await

@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use super::{redact::Redactor, source};
+use super::redact::Redactor;
 use findata_domain::{Error, Result};
 
 /// The base address of FMP's `stable` API.
@@ -12,8 +12,8 @@ pub const DEFAULT_URL: &str = "https://financialmodelingprep.com/stable";
 /// contain a password or a key.
 ///
 /// # Errors
-/// `Reject` if the text is not an HTTP address; `Config` if the address contains a secret, or if the key would be sent
-/// to FMP without encryption.
+/// `Reject` if the text is not an HTTP address; `Config` if the address contains a secret, or if the key would leave
+/// this machine without encryption.
 pub(super) fn parse(url: &str) -> Result<Url> {
     let malformed = || Error::Reject(format!("not a valid FMP address: use an address like {DEFAULT_URL}"));
     let parsed = Url::parse(url.trim()).map_err(|_| malformed())?;
@@ -29,7 +29,7 @@ pub(super) fn parse(url: &str) -> Result<Url> {
                 .into(),
         ));
     }
-    if parsed.scheme() == "http" && source::belongs_to_fmp(&parsed) {
+    if parsed.scheme() == "http" && !is_loopback(&parsed) {
         return Err(Error::Config(
             "the FMP address begins with http://, so the key would be sent without encryption: use https://"
                 .into(),
@@ -80,9 +80,9 @@ mod tests {
             "http://h/stable?",
             "http://h/stable#secret",
             "http://h/apikey=secret/stable",
-            "http://h/0123456789abcdef/stable",
-            "http://h/%30123456789abcdef",
-            "http://0123456789ABCDEF.example/stable",
+            "https://h/0123456789abcdef/stable",
+            "https://h/%30123456789abcdef",
+            "https://0123456789ABCDEF.example/stable",
         ] {
             let error = refusal(url);
             assert!(
@@ -94,17 +94,18 @@ mod tests {
     }
 
     #[test]
-    fn only_https_reaches_fmp() {
+    fn only_https_leaves_this_machine() {
         for url in [
             "http://financialmodelingprep.com/stable",
             "HTTP://FinancialModelingPrep.com./stable",
             "http:\\\\financialmodelingprep.com:443\\stable",
             "http://www.financialmodelingprep.com/stable",
+            "http://10.0.0.1/stable",
+            "http://127.0.0.1.example/stable",
         ] {
             assert!(matches!(refusal(url), Some(Error::Config(why)) if why.contains("https")), "{url}");
         }
-        for url in [DEFAULT_URL, "http://127.0.0.1:8080/stable", "http://notfinancialmodelingprep.com/stable"]
-        {
+        for url in [DEFAULT_URL, "http://127.0.0.1:8080/stable", "https://proxy.example/stable"] {
             assert_eq!(refusal(url), None, "{url}");
         }
         for url in ["nowhere", "ftp://x/stable", "file:///stable", ""] {

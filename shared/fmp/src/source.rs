@@ -72,13 +72,6 @@ impl SourceKind {
     }
 }
 
-/// Whether a URL's host belongs to FMP. All of FMP's hosts support HTTPS.
-pub(super) fn belongs_to_fmp(url: &Url) -> bool {
-    host(url)
-        .and_then(|host| host.strip_suffix(HOST))
-        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
-
 /// The host in lower case, without the trailing dot of an absolute domain name.
 fn host(url: &Url) -> Option<&str> {
     url.host_str().map(|host| host.trim_end_matches('.'))

@@ -1,7 +1,7 @@
 //! The input that starts a run: JSON for fanout, or the arguments of the `findata` command.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use findata_domain::{Symbol, day, nyse_calendar};
+use findata_domain::{Error, Result, Symbol, day, nyse_calendar};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,6 +11,14 @@ use crate::{
 
 /// Maximum value of `days`: 100 years.
 pub const MAX_DAYS: u32 = 36_500;
+/// Maximum value of `quarters`: 100 years.
+pub const MAX_QUARTERS: u32 = 400;
+/// Maximum value of `years`.
+pub const MAX_YEARS: u32 = 100;
+/// Maximum number of symbols in a request: more than the companies listed in the United States.
+pub const MAX_SYMBOLS: usize = 10_000;
+/// Maximum value of `patience`: a week.
+const MAX_PATIENCE: u32 = 7 * 24 * 60;
 
 /// The input of fanout: the payload of a direct call, the detail of a `RunRequested` event, or the
 /// input of a schedule. The command line converts its arguments into this type, so that
@@ -88,6 +96,30 @@ pub struct Defaults {
 }
 
 impl CommandInput {
+    /// Checks the numbers. Anyone who may put events on the bus chooses them.
+    ///
+    /// # Errors
+    /// `Reject` that names the number and its bounds.
+    pub fn check(&self) -> Result<()> {
+        let numbers = [
+            ("days", self.days, 1, MAX_DAYS),
+            ("quarters", self.quarters, 0, MAX_QUARTERS),
+            ("years", self.years, 0, MAX_YEARS),
+            ("patience", self.patience, 0, MAX_PATIENCE),
+        ];
+        for (name, value, least, most) in numbers {
+            if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
+                return Err(Error::Reject(format!("{name} is {value}: use a number from {least} to {most}")));
+            }
+        }
+        match self.symbols.as_ref().map_or(0, Vec::len) {
+            ..=MAX_SYMBOLS => Ok(()),
+            many => Err(Error::Reject(format!(
+                "the request has {many} symbols: split it into requests of at most {MAX_SYMBOLS}"
+            ))),
+        }
+    }
+
     /// Resolves the options of a run that is planned at `now`.
     pub fn options(self, defaults: &Defaults, now: DateTime<Utc>) -> Options {
         let closed = nyse_calendar::last_closed_session(now);

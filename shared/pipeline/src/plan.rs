@@ -56,6 +56,9 @@ pub struct BatchMessage {
     /// Number of checkpoints that earlier deliveries of the batch wrote when they ran out of time.
     #[serde(default, alias = "parts")]
     pub checkpoints: u32,
+    /// Number of successive deliveries in which the batch only waited.
+    #[serde(default)]
+    pub waits: u32,
     /// Hard limit on the run's calls to FMP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u64>,
@@ -72,6 +75,7 @@ impl BatchMessage {
             run_id,
             batch,
             checkpoints: 0,
+            waits: 0,
             max_calls: None,
             batches: None,
         }

@@ -17,11 +17,12 @@ use crate::{run::Status, summary::Summary};
 pub const NAMESPACE: &str = "findata";
 
 /// Names of all metrics. A test checks the alarms and the dashboard of the template against them.
-pub const METRICS: [&str; 8] = [
+pub const METRICS: [&str; 9] = [
     "RunsCompleted",
     "RunsPartial",
     "RunsBudget",
     "RunsFailed",
+    "RequestsRejected",
     "Calls",
     "Rows",
     "RunSeconds",

@@ -116,8 +116,10 @@ pub(super) fn check(settings: &Settings) -> Result<Url> {
             && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
             && !text.starts_with(|c: char| c.is_ascii_digit() || c == '$')
     };
+    // The same rule as that of SnowflakeAccount in infra/template.yaml.
     let account = |text: &str| {
-        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
     };
     // A user name may be an email address. More characters are accepted than in other names, because the user name is
     // not part of SQL.
@@ -143,7 +145,10 @@ pub(super) fn check(settings: &Settings) -> Result<Url> {
     ]
     .into_iter()
     .filter(|(_, _, right)| !right)
-    .map(|(name, text, _)| format!("{text:?} is not a valid Snowflake {name}"))
+    .map(|(name, text, _)| match name {
+        "account" => format!("{text:?} is not a valid Snowflake account: use ORGANIZATION-ACCOUNT"),
+        _ => format!("{text:?} is not a valid Snowflake {name}"),
+    })
     // The message must not contain the key.
     .chain((!settings.key.expose_secret().contains("BEGIN PRIVATE KEY")).then(|| UNREADABLE_KEY.to_owned()))
     .collect();
@@ -203,6 +208,28 @@ mod tests {
                 && text.contains("Snowflake database"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn an_account_is_an_identifier_without_a_region() {
+        let of = |account: &str| check(&Settings { account: account.into(), ..settings() });
+        // The same examples as in tests/aws/test_template.py.
+        for good in ["ORG-ACCOUNT", "org-my_account", "xy12345"] {
+            assert!(of(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "https://org-account.snowflakecomputing.com",
+            "xy12345.eu-west-1",
+            "-org",
+            "_org",
+            "a b",
+        ] {
+            assert!(
+                matches!(of(bad), Err(Error::Config(why)) if why.contains("ORGANIZATION-ACCOUNT")),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

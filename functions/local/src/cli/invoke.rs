@@ -118,6 +118,7 @@ fn input(args: &Args, run_id: &RunId) -> Result<CommandInput, Failure> {
         }
         None => input.symbols = Some(symbol_file::parse(args.symbols.iter().map(String::as_str))?),
     }
+    input.check()?;
     Ok(input)
 }
 

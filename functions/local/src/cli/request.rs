@@ -6,7 +6,7 @@ use chrono::{NaiveDate, Utc};
 use clap::{Args, ValueHint};
 use findata_domain::{clock::Clock, day};
 use findata_pipeline::{
-    command_input::{CommandInput, MAX_DAYS},
+    command_input::{CommandInput, MAX_DAYS, MAX_QUARTERS, MAX_YEARS},
     run::{QUARTERS, Request, RunId, Universe, YEARS},
     ttl_overrides::TtlOverrides,
 };
@@ -30,10 +30,10 @@ pub(crate) struct RequestArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HistoryArgs {
     /// Number of quarters of each statement; fewer if the FMP plan limits them
-    #[arg(long, default_value_t = QUARTERS, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=400))]
+    #[arg(long, default_value_t = QUARTERS, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_QUARTERS)))]
     pub quarters: u32,
     /// Number of fiscal years of each statement; fewer if the FMP plan limits them
-    #[arg(long, default_value_t = YEARS, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
+    #[arg(long, default_value_t = YEARS, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_YEARS)))]
     pub years: u32,
     /// First day of prices [default: the first missing day, or five years back for a new symbol]
     #[arg(long, value_name = "DATE", value_parser = day::parse, conflicts_with = "days")]

@@ -14,7 +14,7 @@ pub const SOURCE: &str = "findata";
 /// [`CommandInput`](crate::command_input::CommandInput).
 pub const REQUESTED: &str = "RunRequested";
 
-/// An event that announces the end of a run.
+/// An event that announces the end of a run, or that a request started none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "detail-type", content = "detail")]
 pub enum Event {
@@ -30,6 +30,14 @@ pub enum Event {
         /// Id of the run.
         run_id: String,
         /// Why the run failed, in one line.
+        reason: String,
+    },
+    /// A request was malformed, so it started no run.
+    RequestRejected {
+        /// Id of the run in the request, if the request has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run_id: Option<String>,
+        /// The mistake in the request, in one line.
         reason: String,
     },
 }
