@@ -35,6 +35,7 @@ mod sql;
 mod status;
 mod symbol_file;
 mod terminal;
+mod upgrade;
 
 use std::{
     ffi::OsString,
@@ -108,6 +109,8 @@ enum Command {
     Dictionary(dictionary::Args),
     /// List the SQL models that compute the figures, or print one as it is executed
     Models(models::Args),
+    /// Bring the tables of the warehouse to the version of this build, or go back
+    Upgrade(upgrade::Args),
     /// Print the SQL script that sets up a Snowflake account, for Snowsight or snowsql
     SetupSql(setup_sql::Args),
     /// Show the configuration; check the API key, stage, warehouse and grants, and suggest fixes; creates nothing
@@ -238,6 +241,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Report(args) => report::report(&cli.global, &args).await,
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, &args),
         Command::Models(args) => models::models(&cli.global, &args),
+        Command::Upgrade(args) => upgrade::upgrade(&cli.global, &args, &signals).await,
         Command::SetupSql(args) => setup_sql::setup_sql(&cli.global, &args),
         Command::Doctor(args) => doctor::doctor(&cli.global, &args).await,
         Command::Completions(args) => completions::completions(&args),

@@ -26,6 +26,10 @@ pub(super) struct Paths {
     pub next: PathBuf,
     /// A copy that is being written.
     pub part: PathBuf,
+    /// The file from before the last upgrade of the tables.
+    pub previous: PathBuf,
+    /// The upgraded file that a rollback replaced.
+    pub upgraded: PathBuf,
     /// The file that a run locks.
     pub lock: PathBuf,
 }
@@ -49,6 +53,8 @@ impl Paths {
             pair: beside("working.json"),
             next: beside("next.duckdb"),
             part: beside("part.duckdb"),
+            previous: beside("previous.duckdb"),
+            upgraded: beside("upgraded.duckdb"),
             lock: beside("lock"),
         }
     }
@@ -91,6 +97,19 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
         )),
         _ => cannot("write", to, &error),
     })
+}
+
+/// Gives a file a second name, so that it stays when another file is renamed over it. A file system
+/// without links gets a copy.
+pub(super) fn keep(path: &Path, kept: &Path) -> Result<()> {
+    let link = PathBuf::from(format!("{}.part", kept.display()));
+    remove(&link)?;
+    if fs::hard_link(path, &link).is_err() {
+        copy(path, &link).inspect_err(|_| drop(remove(&link)))?;
+    }
+    rename(&link, kept)?;
+    // A rename of one name of a file over another one leaves both.
+    remove(&link)
 }
 
 /// Renames a file and waits until the disk has the new name.
