@@ -7,7 +7,7 @@ use findata_tests::{Command, FakeSnowflake, Home, Job, Simulator, findata, today
 use super::{ONE_SECTOR, comparison, contract::set_up};
 
 /// `findata` with the fake as Snowflake and the S3 beside the fake.
-fn findata_on_the_fake(arguments: &[&str], fake: &FakeSnowflake, database: &str) -> Command {
+pub(crate) fn findata_on_the_fake(arguments: &[&str], fake: &FakeSnowflake, database: &str) -> Command {
     let settings = fake.settings(database);
     findata(arguments)
         .option("--today", today().to_string())

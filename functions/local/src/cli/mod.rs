@@ -39,18 +39,18 @@ mod upgrade;
 
 use std::{
     ffi::OsString,
-    io::{ErrorKind, Write},
+    io::{self, Write},
     process::ExitCode,
 };
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use findata_domain::Error;
 use tracing_subscriber::EnvFilter;
 
 use color::Color;
 use config::{Refused, Source, Variables};
 use global::Global;
-use output::{error, note, print, print_json};
+use output::{Report, note, print, print_json};
 use signals::{Signal, Signals};
 
 /// Load fundamentals and prices from Financial Modeling Prep and compute TTM figures, ratios and market metrics
@@ -157,6 +157,35 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
+    /// The class of the failure, and what the caller can do about it.
+    fn kind(&self) -> (&'static str, &'static str) {
+        match self {
+            Failure::Usage(_) => ("usage", "correct the arguments; `findata COMMAND --help` describes them"),
+            Failure::Signal(..) | Failure::Run(Error::Interrupted(_)) => {
+                ("interrupted", "run again: the next run continues")
+            }
+            Failure::Run(Error::Retry { .. }) => ("temporary", "run again: the same command may succeed"),
+            Failure::Run(Error::Reject(_)) => ("rejected", "change the request: the same one fails again"),
+            Failure::Run(Error::NotOffered(_)) => ("not_offered", "leave out what FMP does not offer"),
+            Failure::Run(Error::NotInPlan(_)) => ("not_in_plan", "leave it out, or use a larger FMP plan"),
+            Failure::Run(Error::Stop(_)) => ("stopped", "fix what the message names, then run again"),
+            Failure::Run(Error::Damaged(_)) => ("damaged", "repair what the message names, then run again"),
+            Failure::Run(Error::Budget(_)) => ("budget", "run again when calls are left; see `findata status`"),
+            Failure::Run(Error::CallLimit(_)) => ("call_limit", "run again when FMP accepts calls again"),
+            Failure::Run(Error::Resource(_)) => {
+                ("resource", "free what this machine lacks, then run again; the data is intact")
+            }
+            Failure::Run(Error::Config(_)) => {
+                ("configuration", "correct what the message names, then run again; nothing was changed")
+            }
+        }
+    }
+
+    fn report(&self) {
+        let (kind, hint) = self.kind();
+        output::failure(&Report { kind, message: &self.text(), hint, exit_code: self.exit_code() });
+    }
+
     fn exit_code(&self) -> u8 {
         match self {
             Failure::Usage(_) | Failure::Run(Error::Reject(_) | Error::NotOffered(_)) => 2,
@@ -187,6 +216,7 @@ impl Failure {
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let variables = Variables::of_process();
+    output::set_json(arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json"));
     let command = Cli::command().color(Color::for_help(&arguments, &variables));
     let result = match config::parse(command, &arguments, variables) {
         Ok((matches, origin)) => Cli::from_arg_matches(&matches)
@@ -201,7 +231,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            error(&format!("findata: {}", failure.text()));
+            failure.report();
             ExitCode::from(failure.exit_code())
         }
     }
@@ -209,6 +239,7 @@ pub fn main() -> ExitCode {
 
 fn start(cli: Cli) -> Result<u8, Failure> {
     output::set_quiet(cli.global.quiet);
+    output::set_json(cli.global.json);
     init_logging(cli.global.verbose, cli.global.quiet);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::Stop(format!("cannot start the async runtime: {e}")))?;
@@ -255,13 +286,25 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
 /// user, so it is escaped and loses its colours.
 fn show_clap(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
-        output::error(error.to_string().trim_end());
-        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        let exit_code = u8::try_from(error.exit_code()).unwrap_or(2);
+        if output::is_json() {
+            let text = match error.kind() {
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+                    "a command is missing".to_owned()
+                }
+                _ => config::message(error),
+            };
+            Failure::Usage(text).report();
+        } else {
+            output::error(error.to_string().trim_end());
+        }
+        return ExitCode::from(exit_code);
     }
     match error.print().and_then(|()| std::io::stdout().flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-            output::error(&format!("findata: cannot write to standard output: {e}"));
-            ExitCode::from(1)
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            let failure = Failure::from(Error::Resource(format!("cannot write to standard output: {e}")));
+            failure.report();
+            ExitCode::from(failure.exit_code())
         }
         _ => ExitCode::SUCCESS,
     }

@@ -17,10 +17,12 @@ use findata_pipeline::{
 use findata_snowflake::Snowflake;
 
 use super::{
-    Failure, Signals, error,
+    Failure, Signals,
     global::{Global, ResolvedConfig},
     last_home::DefaultHome,
-    note, print, print_json,
+    note,
+    output::{self, Report},
+    print, print_json,
     progress::Bars,
     request::{RequestArgs, new_request},
     signals::NOTHING_LOST,
@@ -310,7 +312,12 @@ pub(crate) fn print_summary(json: bool, warehouse: &str, summary: &Summary) -> R
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map(|failure| &failure.reason).or(summary.notes.first());
         let reason = reason.map_or("no task succeeded", String::as_str);
-        error(&format!("findata: {reason}"));
+        output::failure(&Report {
+            kind: "run_failed",
+            message: reason,
+            hint: "the summary on standard output has the reasons; correct them, then run again",
+            exit_code: summary.status.exit_code(),
+        });
     }
     Ok(summary.status.exit_code())
 }

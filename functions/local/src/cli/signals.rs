@@ -9,7 +9,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::output::{error, note};
+use super::output::{self, Report, note};
 
 /// Message for a signal that arrives while no call is in flight. Says what is kept and how to
 /// continue.
@@ -145,7 +145,12 @@ impl Signals {
 /// file is consistent without a clean shutdown.
 fn end(signal: Signal, message: &str) -> ! {
     let separator = if message.is_empty() { "" } else { ": " };
-    error(&format!("findata: ended by {}{separator}{message}", signal.name()));
+    output::failure(&Report {
+        kind: "interrupted",
+        message: &format!("ended by {}{separator}{message}", signal.name()),
+        hint: "run again: the next run continues",
+        exit_code: signal.exit_code(),
+    });
     findata_duckdb::remove_spill_folders();
     signal_hook::low_level::exit(signal.exit_code().into())
 }
