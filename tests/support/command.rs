@@ -20,6 +20,8 @@ pub struct Command {
     variables: Vec<(OsString, OsString)>,
     /// The current folder, instead of a temporary one.
     folder: Option<PathBuf>,
+    /// Largest size of a file that the command may write, in blocks of 512 bytes.
+    file_limit: Option<u32>,
     stdout: Destination,
     stderr: Destination,
 }
@@ -58,6 +60,7 @@ pub fn findata(arguments: &[&str]) -> Command {
         arguments: arguments.iter().map(OsString::from).collect(),
         variables: Vec::new(),
         folder: None,
+        file_limit: None,
         stdout: Destination::File,
         stderr: Destination::File,
     }
@@ -97,6 +100,12 @@ impl Command {
     /// Runs the command in this folder.
     pub fn in_folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
+        self
+    }
+
+    /// Limits the size of files that the command may write.
+    pub fn with_file_limit(mut self, kilobytes: u32) -> Self {
+        self.file_limit = Some(kilobytes * 2);
         self
     }
 
@@ -154,7 +163,14 @@ impl Command {
 
     /// The command with its arguments and environment in a working directory.
     pub(super) fn process(&self, folder: &Path) -> std::process::Command {
-        let mut process = std::process::Command::new(binary());
+        let mut process = match self.file_limit {
+            None => std::process::Command::new(binary()),
+            Some(blocks) => {
+                let mut shell = std::process::Command::new("/bin/sh");
+                shell.args(["-c", &format!("ulimit -f {blocks}; exec \"$0\" \"$@\"")]).arg(binary());
+                shell
+            }
+        };
         process
             .args(&self.arguments)
             .env_clear()

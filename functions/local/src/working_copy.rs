@@ -15,7 +15,7 @@ mod locks;
 mod previous;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -26,6 +26,8 @@ use findata_domain::{
 use findata_duckdb::{MemoryLimit, holder, recover_log, refuse_folder, refuse_newer, version};
 use serde::{Deserialize, Serialize};
 
+use crate::atomic_file::AtomicFile;
+pub(crate) use files::target;
 use files::{Identity, Paths, cannot, remove};
 use locks::{ReadLock, RunLock};
 pub use previous::{RolledBack, previous_file, roll_back};
@@ -311,9 +313,7 @@ impl Paths {
     fn write_pair(&self, pair: &Pair) -> Result<()> {
         let text = serde_json::to_vec(pair)
             .map_err(|e| Error::Stop(format!("cannot write {}: {e}", self.pair.display())))?;
-        let part = PathBuf::from(format!("{}.part", self.pair.display()));
-        std::fs::write(&part, text).map_err(|e| cannot("write", &part, &e))?;
-        files::rename(&part, &self.pair)
+        AtomicFile::write(&self.pair, &text).map_err(|e| cannot("write", &self.pair, &e))
     }
 }
 

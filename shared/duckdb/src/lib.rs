@@ -23,7 +23,7 @@ use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, usage::
 use config::connect;
 pub use config::{Reach, refuse_folder, remove_spill_folders};
 use error::failure;
-pub use error::{is_disk_full, resource_failure};
+pub use error::{is_disk_full, is_file_too_large, resource_failure};
 use landing::{damage, rows_of};
 pub use lock::holder;
 pub use memory::MemoryLimit;

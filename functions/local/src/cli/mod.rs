@@ -247,6 +247,7 @@ fn start(cli: Cli) -> Result<u8, Failure> {
 }
 
 async fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    signals::survive_file_limit();
     let signals = Signals::listen().map_err(|e| Error::Stop(format!("cannot handle signals: {e}")))?;
     if *cli.global.origin.source("as_of") == Source::Option && !cli.command.reads_figures() {
         return Err(Failure::Usage(

@@ -23,7 +23,7 @@ use super::{
     last_home::DefaultHome,
     print, print_json,
 };
-use crate::{render, stage::DirectoryStage};
+use crate::{atomic_file::AtomicFile, render, stage::DirectoryStage};
 
 /// Maximum number of runs in the report.
 const RUNS: usize = 90;
@@ -146,20 +146,10 @@ async fn runs(config: &ResolvedConfig) -> Result<Vec<Summary>, Failure> {
     Ok(runs)
 }
 
-/// Writes the file under a temporary name and renames it, so that a browser never reads a part of it.
+/// Writes the file, which appears when it is complete, so that a browser never reads a part of it.
 fn write(path: &Path, page: &str) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        Error::Resource(format!(
-            "cannot write {}: {error}; choose another file with --output",
-            path.display()
-        ))
-    };
-    let mut part = path.as_os_str().to_owned();
-    part.push(format!(".{}.part", std::process::id()));
-    let result = std::fs::write(&part, page).and_then(|()| std::fs::rename(&part, path));
-    if result.is_err() {
-        // The first error is reported.
-        let _ = std::fs::remove_file(&part);
-    }
-    Ok(result.map_err(failed)?)
+    AtomicFile::write(path, page.as_bytes()).map_err(|error| {
+        let text = format!("cannot write {}: {error}; choose another file with --output", path.display());
+        Error::Resource(text).into()
+    })
 }

@@ -141,6 +141,17 @@ impl Signals {
     }
 }
 
+/// Makes a write beyond the limit of file sizes (`ulimit -f`) fail like one on a full disk. Without a handler, the
+/// signal SIGXFSZ kills the process, which would leave temporary files.
+#[cfg(unix)]
+pub(crate) fn survive_file_limit() {
+    // Without a handler, the process only ends less cleanly.
+    let _ = signal_hook::flag::register(libc::SIGXFSZ, Arc::default());
+}
+
+#[cfg(not(unix))]
+pub(crate) fn survive_file_limit() {}
+
 /// Ends the process without running destructors. Threads of DuckDB may still be running, and its
 /// file is consistent without a clean shutdown.
 fn end(signal: Signal, message: &str) -> ! {

@@ -145,6 +145,12 @@ pub fn fill(text: &str, width: usize) -> String {
     textwrap::fill(text, width)
 }
 
+/// Wraps a text at spaces, and indents all lines but the first.
+pub fn fill_indented(text: &str, width: usize, indent: usize) -> String {
+    let indent = " ".repeat(indent);
+    textwrap::fill(text, textwrap::Options::new(width).subsequent_indent(&indent))
+}
+
 /// Cuts a text to a width, and marks the cut.
 pub fn cut(text: &str, width: usize) -> Cow<'_, str> {
     if display_width(text) <= width {

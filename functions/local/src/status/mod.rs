@@ -71,8 +71,9 @@ pub struct OpenRun {
     pub run_id: RunId,
     /// When it began, from its id.
     pub started_at: Option<DateTime<Utc>>,
-    /// Whether a process works on it: another process has the warehouse open.
-    pub in_progress: bool,
+    /// Whether a process works on it: another process has the warehouse open. `None` if that cannot be
+    /// known, because other machines may use the stage.
+    pub in_progress: Option<bool>,
     /// The step that is not finished: fetch, load or compute.
     pub step: &'static str,
     /// Number of symbols and of batches to fetch, and how many batches are fetched.
@@ -202,7 +203,7 @@ fn past_run(summary: &Summary) -> PastRun {
     }
 }
 
-fn open_run(run: &RunId, plan: &PlanOutline, keys: &BTreeSet<String>, in_progress: bool) -> OpenRun {
+fn open_run(run: &RunId, plan: &PlanOutline, keys: &BTreeSet<String>, in_progress: Option<bool>) -> OpenRun {
     let prefix = ledger::batches_prefix(run);
     let step = match () {
         () if keys.contains(&ledger::loaded_key(run)) => "compute",

@@ -36,10 +36,7 @@ pub(super) struct Paths {
 
 impl Paths {
     pub(super) fn of(published: &Path) -> Self {
-        // A link is followed, because renaming a file over the link would replace the link.
-        let is_link = fs::symlink_metadata(published).is_ok_and(|file| file.is_symlink());
-        let target = if is_link { fs::canonicalize(published).ok() } else { None };
-        let published = target.as_deref().unwrap_or(published);
+        let published = &target(published);
         let name = published.display().to_string();
         let stem = name.strip_suffix(".duckdb").unwrap_or(&name);
         let beside = |ending: &str| PathBuf::from(format!("{stem}.{ending}"));
@@ -58,6 +55,19 @@ impl Paths {
             lock: beside("lock"),
         }
     }
+}
+
+/// Maximum number of links that are followed, like Linux.
+const MAX_LINKS: usize = 40;
+
+/// Follows links, because renaming a file over a link would replace the link. The file may not exist yet.
+pub(crate) fn target(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok(link) = fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(link);
+    }
+    path
 }
 
 /// Tells whether a file was replaced or changed. DuckDB writes a file only in checkpoints.
@@ -92,6 +102,11 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
     copied.map_err(|error| match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::Resource(format!(
             "no space left on the disk to copy {} to {}: free some space, then run again; nothing is lost",
+            from.display(),
+            to.display()
+        )),
+        ErrorKind::FileTooLarge => Error::Resource(format!(
+            "cannot copy {} to {}: {error}; raise the limit of file sizes (ulimit -f), then run again; nothing is lost",
             from.display(),
             to.display()
         )),
