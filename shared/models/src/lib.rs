@@ -16,6 +16,7 @@ mod published;
 mod render;
 pub mod schema;
 pub mod tables;
+pub mod toml_file;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},

@@ -7,7 +7,9 @@ use duckdb::Connection;
 use findata_domain::{Error, sql::literal};
 use findata_duckdb::Reach;
 
-use super::{Failure, Signals, global::Global, last_home::DefaultHome, print, print_json};
+use super::{
+    Failure, Signals, global::Global, last_home::DefaultHome, nearest::nearest, print, print_json,
+};
 use crate::{
     export::{self, Format, Layout, Source, Target, Written},
     render,
@@ -179,10 +181,8 @@ fn find(name: &str, known: &[String]) -> Result<String, Failure> {
     if let Some(found) = known.iter().find(|known| **known == wanted || **known == in_analytics) {
         return Ok(found.clone());
     }
-    let short = |known: &str| known.strip_prefix("analytics.").unwrap_or(known).to_owned();
-    let similarity = |known: &String| strsim::normalized_damerau_levenshtein(&short(known), &wanted);
-    let nearest = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-    let hint = nearest.map_or(String::new(), |nearest| format!("did you mean {}? ", short(nearest)));
+    let names = known.iter().map(|known| known.strip_prefix("analytics.").unwrap_or(known));
+    let hint = nearest(&wanted, names).map_or(String::new(), |name| format!("did you mean {name}? "));
     Err(Failure::Usage(format!(
         "{name:?} is not a table: {hint}`findata dictionary` describes all tables"
     )))

@@ -16,6 +16,7 @@ mod global;
 mod invoke;
 mod last_home;
 mod models;
+mod nearest;
 mod outlook;
 mod output;
 mod plan;

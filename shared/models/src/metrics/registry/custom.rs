@@ -19,6 +19,7 @@ use super::{
     check_entry::{self, name_faults},
     spelled,
 };
+use crate::toml_file;
 use crate::metrics::{
     earlier::Earlier,
     entries::{Denominator, Input, Ratio, Requirement},
@@ -158,11 +159,7 @@ fn decode<'a>(file: &'a [u8], name: &str) -> Result<&'a str> {
 /// Reads the entries. An entry that cannot be read is left out.
 fn read(text: &str, faults: &mut Vec<Fault>) -> Entries {
     let mut entries = Entries::default();
-    let (document, broken) = DeTable::parse_recoverable(text);
-    for error in broken {
-        let line = error.span().map_or(1, |span| line_of(text, span.start));
-        faults.push((line, error.message().to_owned()));
-    }
+    let document = toml_file::parse(text, faults);
     for (key, value) in document.get_ref() {
         let line = line_of(text, key.span().start);
         let (kind, DeValue::Array(array)) = (key.get_ref().as_ref(), value.get_ref()) else {
