@@ -108,8 +108,9 @@ impl Upgrade {
         upgrade.add_data_tables(stored);
         upgrade.add_figures(stored, models);
         let current = hashes::hashes(models.tables.iter().chain(&models.models));
-        let recorded = !stored.files.is_empty();
-        upgrade.recomputes_figures |= recorded && stored.files != current;
+        // A new warehouse on Snowflake has no models before the first run.
+        let is_model = |file: &String| !file.starts_with("tables/") && !file.starts_with("views/");
+        upgrade.recomputes_figures |= stored.files.keys().any(is_model) && stored.files != current;
         upgrade
     }
 

@@ -154,7 +154,7 @@ fn show(
         print(&render::upgrade(&config.warehouse(), upgrade, state, previous.as_deref()))?;
     }
     if state == UpgradeState::ForOwner {
-        note("findata: the role may not change the tables: run the script as their owner");
+        note("the role may not change the tables: run the script as their owner");
     }
     // The message of `publish` has named the process that has the file open.
     Ok(u8::from(state == UpgradeState::NotPublished))

@@ -36,7 +36,7 @@ pub fn upgrade(warehouse: &str, upgrade: &Upgrade, state: UpgradeState, previous
         let _ = writeln!(text, "  {shown:<15} {}", change.object);
     }
     if upgrade.recomputes_figures {
-        text.push_str("  all figures are computed again from staging; nothing is fetched\n");
+        text.push_str("  computes all figures again from staging; nothing is fetched\n");
     }
     match state {
         UpgradeState::Planned if upgrade.is_done() => {}

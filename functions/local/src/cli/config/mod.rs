@@ -27,7 +27,7 @@ pub(crate) use setting::Source;
 use setting::{Faults, Setting, applies_to};
 pub(crate) use variables::Variables;
 
-use super::Failure;
+use super::{Failure, output};
 
 /// Name of the file with options.
 const FILE: &str = "findata.toml";

@@ -1,6 +1,6 @@
 //! The resolved configuration, and what commands open with it.
 
-use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, sync::Once, time::Duration};
 
 use ::duckdb::Connection;
 use chrono::{NaiveDate, TimeDelta};
@@ -93,10 +93,14 @@ impl ResolvedConfig {
                 let (connection, version) =
                     DuckDb::open_version(&self.data_dir.warehouse, reach, self.memory)?;
                 if version.is_some_and(|version| version < SCHEMA_VERSION) {
-                    note(
-                        "findata: the warehouse has the tables of an earlier findata: `findata upgrade`, or the next run, \
-                         brings them to the version of this one",
-                    );
+                    // A command may open the file several times.
+                    static NOTE: Once = Once::new();
+                    NOTE.call_once(|| {
+                        note(
+                            "the warehouse has the tables of an earlier findata: `findata upgrade`, or the next run, brings \
+                             them to the version of this one",
+                        );
+                    });
                 }
                 Ok(connection)
             }
