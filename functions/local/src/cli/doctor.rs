@@ -127,7 +127,7 @@ fn memory(limit: MemoryLimit) -> String {
     text.trim_end_matches('B').parse().map_or(text.clone(), crate::render::bytes)
 }
 
-/// Formats the settings and checks. No line is longer than `width`, except for a path that is.
+/// Formats the settings and checks. No line is longer than `width`.
 fn text(settings: &[Effective], checks: &[Check], width: usize) -> String {
     let widest = |of: fn(&Effective) -> &str, most: usize| {
         let widths = settings.iter().map(|s| of(s).chars().count());
@@ -141,15 +141,16 @@ fn text(settings: &[Effective], checks: &[Check], width: usize) -> String {
         if line.chars().count() <= width {
             lines.push(line);
         } else {
-            lines.push(fill_indented(&format!("{name:<names$}  {value}"), width, 4));
-            lines.push(fill_indented(&format!("    {source}"), width, 4));
+            lines.push(fill_indented(&format!("{name:<names$}  {value}"), width, 0, 4));
+            lines.push(fill_indented(source, width, 4, 4));
         }
     }
     lines.push(String::new());
     for check in checks {
         let state = if check.fix.is_none() { "ok  " } else { "FAIL" };
-        lines.push(fill_indented(&format!("{state}  {}: {}", check.what, check.found), width, 6));
-        lines.extend(check.fix.iter().map(|fix| fill_indented(&format!("      {fix}"), width, 6)));
+        let found = format!("{state}  {}: {}", check.what, check.found);
+        lines.push(fill_indented(&found, width, 0, 6));
+        lines.extend(check.fix.iter().map(|fix| fill_indented(fix, width, 6, 6)));
     }
     lines.push(String::new());
     lines.join("\n")
