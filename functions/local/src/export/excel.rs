@@ -50,11 +50,11 @@ pub(super) fn write(
     let result =
         panic::catch_unwind(AssertUnwindSafe(|| write_book(connection, sources, target, part, stop)));
     panic::set_hook(hook);
-    result.unwrap_or_else(|panic| Err(aborted(target, panic.as_ref())))
+    result.unwrap_or_else(|panic| Err(aborted(&target.path, panic.as_ref())))
 }
 
 /// The error for a panic of rust_xlsxwriter. Its cause is known only from the message.
-fn aborted(target: &Target, panic: &(dyn Any + Send)) -> Error {
+fn aborted(path: &Path, panic: &(dyn Any + Send)) -> Error {
     let message = match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
         (Some(text), _) => text,
         (None, Some(text)) => *text,
@@ -64,7 +64,7 @@ fn aborted(target: &Target, panic: &(dyn Any + Send)) -> Error {
         "the writer of Excel files failed ({}); nothing was written to {}: if the message names a full disk or a limit of \
          file sizes, free some space or raise the limit, otherwise use --format parquet or csv",
         message.lines().next().unwrap_or_default(),
-        target.path.display()
+        path.display()
     ))
 }
 
@@ -244,6 +244,19 @@ fn workbook_failure(target: &Target, error: XlsxError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_of_the_writer_is_reported_with_its_message() {
+        let reported = |panic: Box<dyn Any + Send>| aborted(Path::new("x.xlsx"), panic.as_ref());
+        for (panic, expected) in [
+            (panic::catch_unwind(|| panic!("row {} is missing", 7)), "failed (row 7 is missing)"),
+            (panic::catch_unwind(|| panic!("no sheet")), "failed (no sheet)"),
+            (panic::catch_unwind(|| panic::panic_any(7)), "failed (no message)"),
+        ] {
+            let error = reported(panic.unwrap_err());
+            assert!(matches!(&error, Error::Stop(text) if text.contains(expected)), "{error:?}");
+        }
+    }
 
     #[test]
     fn names_of_sheets_are_short_and_unique() {
