@@ -91,8 +91,14 @@ pub struct Upgrade {
     pub changes: Vec<Change>,
     /// Whether the next computation covers all companies.
     pub recomputes_figures: bool,
+    /// The statements for tables that keep their rows.
     #[serde(skip)]
     statements: Vec<String>,
+    /// The files of the tables to create, and of those to create again.
+    #[serde(skip)]
+    created: BTreeSet<&'static str>,
+    #[serde(skip)]
+    recreated: BTreeSet<&'static str>,
 }
 
 impl Upgrade {
@@ -104,6 +110,8 @@ impl Upgrade {
             changes: Vec::new(),
             recomputes_figures: false,
             statements: Vec::new(),
+            created: BTreeSet::new(),
+            recreated: BTreeSet::new(),
         };
         upgrade.add_data_tables(stored);
         upgrade.add_figures(stored, models);
@@ -151,39 +159,32 @@ impl Upgrade {
         let has = |model: &Model| stored.columns.contains_key(object(model));
         let (tables, views): (Vec<&Model>, Vec<&Model>) =
             models.tables.iter().partition(|model| model.file.starts_with("tables/"));
-        let mut recreated = false;
-        for table in tables {
-            let sql = table.sql.trim_end();
-            match (has(table), is_current(table)) {
-                (true, true) => {}
-                (false, _) => {
-                    self.statements.push(sql.to_owned());
-                    self.add(Action::CreateTable, object(table));
-                }
-                (true, false) => {
-                    recreated = true;
-                    self.statements.push(sql.replace("create table if not exists", "create or replace table"));
-                    self.add(Action::RecreateTable, object(table));
-                }
-            }
+        for table in tables.into_iter().filter(|table| !has(table) || !is_current(table)) {
+            let exists = has(table);
+            let files = if exists { &mut self.recreated } else { &mut self.created };
+            files.insert(table.file);
+            self.add(if exists { Action::RecreateTable } else { Action::CreateTable }, object(table));
         }
-        // A view keeps the columns that it had when it was created, so all are created again.
-        let changed: Vec<&str> =
-            views.iter().filter(|view| !has(view) || !is_current(view)).map(|view| object(view)).collect();
-        if recreated || !changed.is_empty() {
-            self.statements.extend(views.iter().map(|view| view.sql.trim_end().to_owned()));
+        for view in views.into_iter().filter(|view| !has(view) || !is_current(view)) {
+            self.add(Action::ReplaceView, object(view));
         }
-        for view in changed {
-            self.add(Action::ReplaceView, view);
-        }
-        self.recomputes_figures = recreated;
+        self.recomputes_figures = !self.recreated.is_empty();
     }
 
-    /// Returns the statements for the owner of the tables, in order. An interrupted upgrade can be
-    /// repeated: the last transaction marks the tables as current, and until then the functions
-    /// refuse them.
-    pub fn statements(&self, models: &Models) -> Vec<String> {
+    /// Returns the statements for the owner of the tables, in order. `create` returns the statement of a file. An
+    /// interrupted upgrade can be repeated: the last transaction marks the tables as current, and until then the
+    /// functions refuse them.
+    pub fn statements(&self, models: &Models, create: impl Fn(&Model) -> String) -> Vec<String> {
         let mut all = self.statements.clone();
+        for file in &models.tables {
+            let sql = create(file).trim_end().to_owned();
+            if self.recreated.contains(file.file) {
+                all.push(sql.replacen("create table if not exists", "create or replace table", 1));
+            // A view keeps the columns that it had when it was created, so all are created again.
+            } else if self.created.contains(file.file) || file.file.starts_with("views/") {
+                all.push(sql);
+            }
+        }
         all.push("begin transaction".into());
         if self.recomputes_figures {
             all.push(hashes::ALL_COMPANIES_ARE_DUE.into());
@@ -269,7 +270,7 @@ mod tests {
             ]
         );
         assert!(upgrade.recomputes_figures && !upgrade.is_done());
-        let statements = upgrade.statements(models).join(";\n");
+        let statements = upgrade.statements(models, |file| file.sql.clone()).join(";\n");
         for part in ["create or replace table analytics.dim_company", "insert into ops.changes", "'schema_version', '2'"] {
             assert!(statements.contains(part), "{part}: {statements}");
         }

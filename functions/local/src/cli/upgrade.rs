@@ -117,7 +117,7 @@ async fn upgrade_snowflake(
         return Ok((upgrade, UpgradeState::Planned, None));
     }
     let owner = doctor::owner(&cloud.snowflake, warehouse).await?;
-    let statements = upgrade.statements(models);
+    let statements = upgrade.statements(models, |file| file.sql.clone());
     if let (Some(owner), false) = (&owner, args.plan) {
         warehouse.execute(&format!("use role {owner}")).await?;
         for statement in &statements {
