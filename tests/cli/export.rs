@@ -208,9 +208,7 @@ fn an_export_that_cannot_be_finished_leaves_nothing() {
     let (home, target) = filled();
     // Every row differs, so that no format compresses the megabytes away.
     let query = "select md5(i::varchar) x, md5((i + 1)::varchar) y from range(200000) t(i)";
-    for (format, message) in
-        [("csv", "ulimit -f"), ("parquet", "ulimit -f"), ("xlsx", "raise the limit")]
-    {
+    for (format, message) in [("csv", "ulimit -f"), ("parquet", "ulimit -f"), ("xlsx", "raise the limit")] {
         let file = target.path().join(format!("x.{format}"));
         let output = export(&home, &["--query", query], &file).with_file_limit(500).run();
         let error = output.failed(1);

@@ -33,7 +33,10 @@ fn every_kind_of_failure_is_a_document_with_its_exit_code() {
     let file = findata(&["run", "--no-such-option"]).in_folder(home.path()).run();
     assert_eq!(file.failed_as_json(2), "usage");
     let text = findata(&["run", "--no-such-option"]).run();
-    assert!(text.stderr.contains("error: unexpected argument") && !text.stderr.contains('{'), "{text:#?}");
+    assert!(
+        text.stderr.contains("error: unexpected argument") && !text.stderr.contains('{'),
+        "{text:#?}"
+    );
 }
 
 #[test]

@@ -24,7 +24,9 @@ decided_on = 2026-09-17
 ";
 
 fn load(home: &Home, on: &str, companies: [Company; 4]) {
-    let answers = companies.into_iter().fold(Replay::new(), |replay, company| company.answer_until(on, replay));
+    let answers = companies
+        .into_iter()
+        .fold(Replay::new(), |replay, company| company.answer_until(on, replay));
     let server = answers.start();
     let job = Job::new(server.url(), &SYMBOLS).on(day(on)).with(|o| {
         (o.quarters, o.prices_from, o.full) = (12, Some(day("2026-08-03")), true);

@@ -9,8 +9,13 @@ use super::{SYMBOLS, fits_all_widths, home};
 #[test]
 fn every_change_is_listed_at_every_width() {
     let (home, next) = (Home::copy_of(home()), today() + Days::new(3));
-    let options =
-        Options { symbols: 41, today: next, anchor: Some(today()), revision: 1, ..Options::default() };
+    let options = Options {
+        symbols: 41,
+        today: next,
+        anchor: Some(today()),
+        revision: 1,
+        ..Options::default()
+    };
     Job::new(Simulator::start(options).url(), &SYMBOLS).on(next).days(500).run_ok(&home);
     let diff = |more: &[&str]| findata(&[&["diff"], more].concat()).home(&home).no_key();
     let all = diff(&["--json", "--limit", "100000"]).run().json();

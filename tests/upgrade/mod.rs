@@ -80,12 +80,20 @@ fn an_older_home_is_upgraded_and_goes_back() {
         ]
     );
     let text = command(&["upgrade", "--plan"], &home).run();
-    assert!(text.stdout.contains("1 -> 2") && text.stdout.contains("nothing has changed yet"), "{text:#?}");
+    assert!(
+        text.stdout.contains("1 -> 2") && text.stdout.contains("nothing has changed yet"),
+        "{text:#?}"
+    );
     // Commands that read work, and say what is to do.
     let read = command(&["sql", "select count(*) from mine"], &home).run();
     assert_eq!(read.code, Some(0), "{read:#?}");
     assert!(read.stderr.contains("`findata upgrade`"), "{read:#?}");
-    assert!(command(&["upgrade", "--rollback"], &home).run().failed(5).contains("no file to go back to"));
+    assert!(
+        command(&["upgrade", "--rollback"], &home)
+            .run()
+            .failed(5)
+            .contains("no file to go back to")
+    );
     assert!(is_older());
 
     // A killed upgrade leaves the file as it was.
@@ -128,7 +136,12 @@ fn an_older_home_is_upgraded_and_goes_back() {
     assert_eq!((&back["from_version"], &back["version"]), (&2.into(), &1.into()), "{back}");
     assert!(is_older() && !previous.exists());
     assert!(home.path().join("findata.upgraded.duckdb").exists());
-    assert!(command(&["upgrade", "--rollback"], &home).run().failed(5).contains("no file to go back to"));
+    assert!(
+        command(&["upgrade", "--rollback"], &home)
+            .run()
+            .failed(5)
+            .contains("no file to go back to")
+    );
     let ran = run(&home, &server).run();
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert!(content(&home) == figures && fs::read(&previous).unwrap() == older);

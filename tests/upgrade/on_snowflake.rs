@@ -42,7 +42,11 @@ fn the_owner_upgrades_and_others_get_the_script() {
         return;
     };
     let fake: &'static FakeSnowflake = Box::leak(Box::new(fake));
-    let given = Given { bucket: Some("findata"), prefix: Some(DATABASE), ..Given::default() };
+    let given = Given {
+        bucket: Some("findata"),
+        prefix: Some(DATABASE),
+        ..Given::default()
+    };
     let setup = setup_sql::setup(&Values::of(&given).unwrap(), false, findata_tests::models());
     let mut administrator = as_role(fake, "accountadmin");
     wait(run_script(&mut administrator, &setup));
@@ -55,7 +59,9 @@ fn the_owner_upgrades_and_others_get_the_script() {
     };
     let (server, home) = (Simulator::with_symbols(2), Home::new());
     let symbols = server.symbols();
-    Job::new(server.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>()).days(20).run_ok(&home);
+    Job::new(server.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>())
+        .days(20)
+        .run_ok(&home);
     let run = || {
         command(&["run", "--json", "--days", "20", "--quarters", "8", "--years", "6"], fake)
             .url(server.url())

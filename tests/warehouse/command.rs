@@ -147,7 +147,9 @@ fn a_run_on_s3_that_has_not_ended_may_be_in_progress() {
     // The fake puts files below this prefix.
     fake.put(&key, std::fs::read(home.stage().join(&key)).unwrap());
     let status = |arguments: &[&str]| {
-        let output = findata_on_the_fake(arguments, fake, "some/home").variable("SNOWFLAKE_DATABASE", "x").run();
+        let output = findata_on_the_fake(arguments, fake, "some/home")
+            .variable("SNOWFLAKE_DATABASE", "x")
+            .run();
         assert_eq!(output.code, Some(0), "{output:#?}");
         output
     };
@@ -156,5 +158,8 @@ fn a_run_on_s3_that_has_not_ended_may_be_in_progress() {
     let open = open.iter().find(|open| open["run_id"] == run.as_str()).unwrap();
     assert!(open["in_progress"].is_null(), "{open}");
     let text = status(&["status"]).stdout;
-    assert!(text.contains(&format!("run {run} has not ended")) && !text.contains("interrupted"), "{text}");
+    assert!(
+        text.contains(&format!("run {run} has not ended")) && !text.contains("interrupted"),
+        "{text}"
+    );
 }

@@ -84,7 +84,10 @@ mod tests {
     fn the_error_for_a_newer_warehouse_names_both_versions() {
         let row = |text: &str| vec![Some(MARK.into()), Some(text.into())];
         let newer = require_current(&[row("9")]).unwrap_err().to_string();
-        assert!(newer.contains("version 9") && newer.contains(&format!("up to {SCHEMA_VERSION}")), "{newer}");
+        assert!(
+            newer.contains("version 9") && newer.contains(&format!("up to {SCHEMA_VERSION}")),
+            "{newer}"
+        );
         let older = require_current(&[]).unwrap_err().to_string();
         assert!(older.contains("version 1") && older.contains("findata upgrade"), "{older}");
         require_current(&[row(&SCHEMA_VERSION.to_string())]).unwrap();

@@ -65,7 +65,11 @@ pub(crate) fn prepare(connection: &Connection, models: &Models) -> Result<()> {
         return Ok(());
     }
     connection.execute_batch("begin transaction")?;
-    let rebuilt = if known == current { Ok(()) } else { rebuild(connection, models, &known, &current) };
+    let rebuilt = if known == current {
+        Ok(())
+    } else {
+        rebuild(connection, models, &known, &current)
+    };
     let mark = || schema_version::record_version().iter().try_for_each(|sql| connection.execute_batch(sql));
     let result = rebuilt.and_then(|()| mark());
     connection.execute_batch(if result.is_ok() { "commit" } else { "rollback" })?;

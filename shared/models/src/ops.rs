@@ -251,7 +251,11 @@ pub const OPS: &[OpsTable] = &[
         name: "models",
         about: "SQL files that made the stored figures; if a file changes, the figures are recomputed",
         columns: &[
-            ("file", Text, "file of a model, table or view; `schema_version` for the version of the tables"),
+            (
+                "file",
+                Text,
+                "file of a model, table or view; `schema_version` for the version of the tables",
+            ),
             ("sha256", Text, "hash of its statement, or the version"),
         ],
     },

@@ -216,7 +216,8 @@ mod tests {
 
     fn stored(models: &Models) -> Stored {
         let mut columns = Vec::new();
-        let mut add = |table: &str, column: &str| columns.push(vec![Some(table.to_owned()), Some(column.to_owned())]);
+        let mut add =
+            |table: &str, column: &str| columns.push(vec![Some(table.to_owned()), Some(column.to_owned())]);
         for table in tables::data_tables() {
             table.columns.iter().for_each(|(column, _)| add(&table.name, column));
         }
@@ -271,7 +272,11 @@ mod tests {
         );
         assert!(upgrade.recomputes_figures && !upgrade.is_done());
         let statements = upgrade.statements(models, |file| file.sql.clone()).join(";\n");
-        for part in ["create or replace table analytics.dim_company", "insert into ops.changes", "'schema_version', '2'"] {
+        for part in [
+            "create or replace table analytics.dim_company",
+            "insert into ops.changes",
+            "'schema_version', '2'",
+        ] {
             assert!(statements.contains(part), "{part}: {statements}");
         }
     }

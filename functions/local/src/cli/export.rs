@@ -7,9 +7,7 @@ use duckdb::Connection;
 use findata_domain::{Error, sql::literal};
 use findata_duckdb::Reach;
 
-use super::{
-    Failure, Signals, global::Global, last_home::DefaultHome, nearest::nearest, print, print_json,
-};
+use super::{Failure, Signals, global::Global, last_home::DefaultHome, nearest::nearest, print, print_json};
 use crate::{
     export::{self, Format, Layout, Source, Target, Written},
     render,

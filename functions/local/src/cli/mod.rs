@@ -171,7 +171,9 @@ impl Failure {
             Failure::Run(Error::NotInPlan(_)) => ("not_in_plan", "leave it out, or use a larger FMP plan"),
             Failure::Run(Error::Stop(_)) => ("stopped", "fix what the message names, then run again"),
             Failure::Run(Error::Damaged(_)) => ("damaged", "repair what the message names, then run again"),
-            Failure::Run(Error::Budget(_)) => ("budget", "run again when calls are left; see `findata status`"),
+            Failure::Run(Error::Budget(_)) => {
+                ("budget", "run again when calls are left; see `findata status`")
+            }
             Failure::Run(Error::CallLimit(_)) => ("call_limit", "run again when FMP accepts calls again"),
             Failure::Run(Error::Resource(_)) => {
                 ("resource", "free what this machine lacks, then run again; the data is intact")
@@ -184,7 +186,12 @@ impl Failure {
 
     fn report(&self) {
         let (kind, hint) = self.kind();
-        output::failure(&Report { kind, message: &self.text(), hint, exit_code: self.exit_code() });
+        output::failure(&Report {
+            kind,
+            message: &self.text(),
+            hint,
+            exit_code: self.exit_code(),
+        });
     }
 
     fn exit_code(&self) -> u8 {
@@ -217,7 +224,12 @@ impl Failure {
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let variables = Variables::of_process();
-    output::set_json(arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json"));
+    output::set_json(
+        arguments
+            .iter()
+            .take_while(|argument| *argument != "--")
+            .any(|argument| argument == "--json"),
+    );
     let command = Cli::command().color(Color::for_help(&arguments, &variables));
     let result = match config::parse(command, &arguments, variables) {
         Ok((matches, origin)) => Cli::from_arg_matches(&matches)

@@ -82,7 +82,11 @@ async fn on_duckdb(config: &ResolvedConfig, args: &Args, signals: &Signals) -> R
     }
     config.data_dir.require_stage()?;
     load_from_stage(config, Work::Replay, signals).await?;
-    let state = if planned()?.is_done() { UpgradeState::Applied } else { UpgradeState::NotPublished };
+    let state = if planned()?.is_done() {
+        UpgradeState::Applied
+    } else {
+        UpgradeState::NotPublished
+    };
     show(config, &upgrade, state, None)
 }
 

@@ -82,13 +82,12 @@ pub(super) fn needed(settings: &Settings, models: &Models) -> Vec<Grant> {
 /// # Errors
 /// The errors of [`Warehouse::query`].
 pub async fn owner(settings: &Settings, warehouse: &mut impl Warehouse) -> Result<Option<String>> {
-    let schemas = SCHEMAS.map(|schema| {
-        Grant::new("ownership", "schema", &format!("{}.{schema}", settings.database))
-    });
+    let schemas =
+        SCHEMAS.map(|schema| Grant::new("ownership", "schema", &format!("{}.{schema}", settings.database)));
     let held = held(&settings.role, warehouse).await?;
-    let owner = held.get(&schemas[0]).filter(|owner| {
-        schemas.iter().all(|schema| held.get(schema) == Some(*owner))
-    });
+    let owner = held
+        .get(&schemas[0])
+        .filter(|owner| schemas.iter().all(|schema| held.get(schema) == Some(*owner)));
     Ok(owner.cloned())
 }
 
@@ -175,8 +174,8 @@ mod tests {
             grant("insert", "table", "d.raw.a"),
             grant("insert", "table", "d.raw.b"),
         ];
-        let held =
-            [grant("ownership", "warehouse", "wh"), grant("insert", "table", "d.raw.a")].map(|g| (g, "r".to_owned()));
+        let held = [grant("ownership", "warehouse", "wh"), grant("insert", "table", "d.raw.a")]
+            .map(|g| (g, "r".to_owned()));
         let held = BTreeMap::from(held);
         let statements: Vec<String> = missing("r", &needed, &held).into_iter().map(|(_, fix)| fix).collect();
         assert_eq!(
@@ -186,6 +185,8 @@ mod tests {
                 "grant insert on table d.raw.b to role r"
             ]
         );
-        assert!(missing("r", &needed, &needed.iter().map(|g| (g.clone(), "r".to_owned())).collect()).is_empty());
+        assert!(
+            missing("r", &needed, &needed.iter().map(|g| (g.clone(), "r".to_owned())).collect()).is_empty()
+        );
     }
 }

@@ -14,8 +14,8 @@ use findata_duckdb::{is_disk_full, is_file_too_large, resource_failure};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-pub use target::{Format, Layout, Target};
 use target::unwritable;
+pub use target::{Format, Layout, Target};
 
 /// A table or a query.
 #[derive(Debug, Clone)]

@@ -212,7 +212,13 @@ impl Target {
     }
 
     /// An error of a file.
-    /// An error before the first file was complete.
+    /// An error of a file.
+    pub(super) fn unwritable(&self, error: &io::Error) -> Error {
+        unwritable(&self.path, error)
+    }
+}
+
+/// An error before the first file was complete.
 pub(super) fn unwritable(path: &Path, error: &io::Error) -> Error {
     let fix = match error.kind() {
         io::ErrorKind::FileTooLarge => "raise the limit of file sizes (ulimit -f)",

@@ -12,7 +12,8 @@ use crate::diff::{Change, Difference};
 pub fn difference(difference: &Difference, width: usize) -> String {
     let mut text = String::new();
     for (name, run) in [("from", &difference.old), ("to  ", &difference.new)] {
-        let _ = writeln!(text, "{}", fill(&format!("{name} {} ({} UTC)", run.run_id, run.published_at), width));
+        let _ =
+            writeln!(text, "{}", fill(&format!("{name} {} ({} UTC)", run.run_id, run.published_at), width));
     }
     text.push('\n');
     if difference.summary.is_empty() {

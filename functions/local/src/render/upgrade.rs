@@ -40,7 +40,9 @@ pub fn upgrade(warehouse: &str, upgrade: &Upgrade, state: UpgradeState, previous
     }
     match state {
         UpgradeState::Planned if upgrade.is_done() => {}
-        UpgradeState::Planned => text.push_str("nothing has changed yet: `findata upgrade` makes these changes\n"),
+        UpgradeState::Planned => {
+            text.push_str("nothing has changed yet: `findata upgrade` makes these changes\n")
+        }
         UpgradeState::Applied => text.push_str("done\n"),
         UpgradeState::NotPublished => text.push_str("computed, but the file is still the earlier one\n"),
         UpgradeState::ForOwner => {}

@@ -43,7 +43,8 @@ pub async fn roll_back(published: &Path, memory: MemoryLimit, patience: &Patienc
     refuse_folder(published)?;
     let paths = Paths::of(published);
     let _lock = RunLock::wait(&paths, patience).await?;
-    let none = |reason: String| Error::Config(format!("{reason}; an upgrade of the tables keeps such a file"));
+    let none =
+        |reason: String| Error::Config(format!("{reason}; an upgrade of the tables keeps such a file"));
     let (previous, file) = (&paths.previous, &paths.published);
     if !previous.exists() {
         return Err(none(format!("there is no file to go back to at {}", previous.display())));
@@ -67,7 +68,11 @@ pub async fn roll_back(published: &Path, memory: MemoryLimit, patience: &Patienc
     }
     let to = version(previous, memory)?;
     // A damaged or deleted file is a reason to go back.
-    let from = if file.exists() { version(file, memory).unwrap_or(None) } else { None };
+    let from = if file.exists() {
+        version(file, memory).unwrap_or(None)
+    } else {
+        None
+    };
     let to = match (from, to) {
         (Some(from), Some(to)) if to >= from => {
             return Err(none(format!(

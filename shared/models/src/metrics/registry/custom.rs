@@ -19,7 +19,6 @@ use super::{
     check_entry::{self, name_faults},
     spelled,
 };
-use crate::toml_file;
 use crate::metrics::{
     earlier::Earlier,
     entries::{Denominator, Input, Ratio, Requirement},
@@ -27,6 +26,7 @@ use crate::metrics::{
     lines::is_line,
     market::{MarketMetric, Source},
 };
+use crate::toml_file;
 use entry::{Declared, Entry};
 
 /// Maximum size of the file. The built-in ratios take 30 KiB.
