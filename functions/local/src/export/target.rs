@@ -212,7 +212,6 @@ impl Target {
     }
 
     /// An error of a file.
-    /// An error of a file.
     pub(super) fn unwritable(&self, error: &io::Error) -> Error {
         unwritable(&self.path, error)
     }
