@@ -1,6 +1,9 @@
 //! `findata export`: writes tables or the result of a query as files.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::ValueHint;
 use duckdb::Connection;
@@ -12,6 +15,9 @@ use crate::{
     export::{self, Format, Layout, Source, Target, Written},
     render,
 };
+
+/// Pause between two attempts to interrupt DuckDB.
+const INTERRUPT: Duration = Duration::from_millis(50);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -59,7 +65,11 @@ pub(crate) async fn export(global: &Global, args: &Args, signals: &Signals) -> R
         let stopped = stop.clone();
         let watch = tokio::spawn(async move {
             stopped.cancelled().await;
-            interrupt.interrupt();
+            // DuckDB ignores an interrupt between two statements.
+            loop {
+                interrupt.interrupt();
+                tokio::time::sleep(INTERRUPT).await;
+            }
         });
         let written = export::write(&connection, &sources, args.partition_by.as_deref(), &target, &stop);
         watch.abort();

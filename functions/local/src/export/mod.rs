@@ -58,7 +58,7 @@ pub fn write(
         }
     };
     // One transaction, so that all files show the same state of the warehouse.
-    connection.execute_batch("begin").map_err(|e| failure(target, &e))?;
+    connection.execute_batch("begin").map_err(|e| interrupted(failure(target, &e)))?;
     if target.format == Format::Xlsx {
         let sheets = if target.is_file {
             vec![sources]
