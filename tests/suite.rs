@@ -25,4 +25,5 @@ mod rules;
 mod setup_sql;
 mod sql_lint;
 mod terminal;
+mod upgrade;
 mod warehouse;

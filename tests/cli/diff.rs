@@ -70,7 +70,8 @@ fn each_change_between_two_runs_has_a_reason() {
     let text = diff(&["latest", "previous", "--symbol", "aapl", "--metric", "P/E"]);
     assert_eq!(text.code, Some(0), "{text:#?}");
     assert!(text.stdout.contains("price               1 company, 1 figure\n"), "{}", text.stdout);
-    assert!(text.stdout.contains("AAPL  2026-09-18 market  pe_ratio_ttm"), "{}", text.stdout);
+    let change = "AAPL  2026-09-18 market  fact_market_metrics\n  pe_ratio_ttm  ";
+    assert!(text.stdout.contains(change), "{}", text.stdout);
     let limited = diff(&["--limit", "3"]).stdout;
     assert!(
         limited.contains("\n3 of ") && limited.contains("restatement         1 company, "),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
 use duckdb::Connection;
-use findata_tests::{Command, Home, Output, Simulator, findata, lines_of};
+use findata_tests::{Command, Home, Output, Simulator, findata, lines_of, wait_until};
 
 use super::run;
 
@@ -201,4 +201,25 @@ fn existing_files_are_replaced_only_on_request_and_failures_leave_nothing() {
         export(&home, &["dim_company", "--json", "--as-of", "2026-09-17"], &target.path().join("z.csv"))
             .run();
     assert_eq!(json.json()[0]["rows"], 2);
+}
+
+#[test]
+fn an_export_that_cannot_be_finished_leaves_nothing() {
+    let (home, target) = filled();
+    // Every row differs, so that no format compresses the megabytes away.
+    let query = "select md5(i::varchar) x, md5((i + 1)::varchar) y from range(200000) t(i)";
+    for (format, message) in [("csv", "ulimit -f"), ("parquet", "ulimit -f"), ("xlsx", "raise the limit")] {
+        let file = target.path().join(format!("x.{format}"));
+        let output = export(&home, &["--query", query], &file).with_file_limit(500).run();
+        let error = output.failed(1);
+        assert!(error.contains("nothing was written") && error.contains(message), "{error}");
+        assert_eq!(names(target.path()), Vec::<String>::new(), "{format}");
+    }
+    let endless = "select count(*) x from range(100000000000) a(i), range(1000) b(j) where i * j = 7";
+    let started = export(&home, &["--query", endless], &target.path().join("x.csv")).start();
+    wait_until("the export writes", || !names(target.path()).is_empty());
+    started.signal("INT");
+    let stopped = started.wait();
+    assert!(stopped.failed(130).contains("wrote nothing"), "{stopped:#?}");
+    assert_eq!(names(target.path()), Vec::<String>::new());
 }

@@ -14,6 +14,7 @@ mod echoed_key;
 mod explain;
 mod export;
 mod generated_files;
+mod json;
 mod key;
 mod metrics;
 mod models;

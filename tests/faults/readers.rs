@@ -237,3 +237,38 @@ fn a_warehouse_behind_a_link_is_replaced_where_it_is() {
     assert_eq!(home.text(SYMBOLS), "AAPL,MSFT");
     assert!(Path::new(&disk.path().join("large-disk.working.duckdb")).exists());
 }
+
+#[test]
+fn a_link_to_a_missing_file_is_followed() {
+    let server = Simulator::with_symbols(12);
+    let (home, disk) = (Home::new(), tempfile::tempdir().unwrap());
+    let target = disk.path().join("large-disk.duckdb");
+    std::os::unix::fs::symlink(&target, home.warehouse()).unwrap();
+    assert_eq!(run(&home, &server, "AAPL").run().code, Some(0));
+    let is_link = || fs::symlink_metadata(home.warehouse()).unwrap().is_symlink();
+    assert!(is_link() && target.is_file());
+    // A rebuild sets the file aside, not the link.
+    let rebuilt = findata(&["replay", "--rebuild"]).home(&home).run();
+    assert_eq!(rebuilt.code, Some(0), "{rebuilt:#?}");
+    assert!(is_link() && target.is_file());
+    assert_eq!(home.text(SYMBOLS), "AAPL");
+    let names = fs::read_dir(disk.path()).unwrap().flatten().map(|entry| entry.file_name());
+    assert_eq!(names.filter(|name| name.to_string_lossy().contains(".replaced-")).count(), 1);
+}
+
+#[test]
+fn a_rebuild_waits_for_a_run_before_it_renames_the_file() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
+    assert_eq!(run(&home, &server, "AAPL").run().code, Some(0));
+    let (files, content) = (home.files(), home.content());
+    let rebuild = || findata(&["replay", "--rebuild", "--wait-lock", "0"]).home(&home).run();
+    // A run holds this lock.
+    let lock = fs::File::options().write(true).open(home.path().join("findata.lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(rebuild().failed(1).contains("another run"));
+    assert_eq!(home.files(), files);
+    drop(lock);
+    assert_eq!(rebuild().code, Some(0));
+    assert_eq!(home.content(), content);
+    assert!(home.files().iter().any(|path| path.to_string_lossy().contains(".replaced-")));
+}

@@ -9,6 +9,7 @@ mod fundamentals;
 mod growth;
 mod profiles;
 mod ranks;
+mod reasons;
 mod receipts;
 mod securities;
 mod shares;

@@ -20,6 +20,8 @@ pub struct Command {
     variables: Vec<(OsString, OsString)>,
     /// The current folder, instead of a temporary one.
     folder: Option<PathBuf>,
+    /// Largest size of a file that the command may write, in blocks of 512 bytes.
+    file_limit: Option<u32>,
     stdout: Destination,
     stderr: Destination,
 }
@@ -58,6 +60,7 @@ pub fn findata(arguments: &[&str]) -> Command {
         arguments: arguments.iter().map(OsString::from).collect(),
         variables: Vec::new(),
         folder: None,
+        file_limit: None,
         stdout: Destination::File,
         stderr: Destination::File,
     }
@@ -97,6 +100,12 @@ impl Command {
     /// Runs the command in this folder.
     pub fn in_folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
+        self
+    }
+
+    /// Limits the size of files that the command may write.
+    pub fn with_file_limit(mut self, kilobytes: u32) -> Self {
+        self.file_limit = Some(kilobytes * 2);
         self
     }
 
@@ -154,7 +163,14 @@ impl Command {
 
     /// The command with its arguments and environment in a working directory.
     pub(super) fn process(&self, folder: &Path) -> std::process::Command {
-        let mut process = std::process::Command::new(binary());
+        let mut process = match self.file_limit {
+            None => std::process::Command::new(binary()),
+            Some(blocks) => {
+                let mut shell = std::process::Command::new("/bin/sh");
+                shell.args(["-c", &format!("ulimit -f {blocks}; exec \"$0\" \"$@\"")]).arg(binary());
+                shell
+            }
+        };
         process
             .args(&self.arguments)
             .env_clear()
@@ -298,17 +314,46 @@ impl Output {
         value
     }
 
-    /// The error lines on standard error, without progress output.
-    pub fn errors(&self) -> Vec<&str> {
-        self.stderr.lines().filter(|line| line.starts_with("findata: ")).collect()
+    /// The errors on standard error, without progress output. Those of `--json` are shown as they are
+    /// without it.
+    pub fn errors(&self) -> Vec<String> {
+        let as_text = |line: &str| match self.json_error(line) {
+            Some(error) => Some(format!("findata: {}", error["message"].as_str()?)),
+            None => line.starts_with("findata: ").then(|| line.to_owned()),
+        };
+        self.stderr.lines().filter_map(as_text).collect()
     }
 
-    /// Asserts the exit code, and that standard error has exactly one error line. Returns the line.
-    pub fn failed(&self, code: i32) -> &str {
+    /// The error in a line of standard error, if the line is JSON. Asserts that it has every key.
+    fn json_error(&self, line: &str) -> Option<Value> {
+        let document: Value = serde_json::from_str(line).ok()?;
+        let error = &document["error"];
+        assert_eq!(document["schema_version"], 1, "{self:#?}");
+        assert_eq!(error["exit_code"].as_i64(), self.code.map(i64::from), "{self:#?}");
+        for key in ["kind", "message", "hint"] {
+            assert!(error[key].as_str().is_some_and(|text| !text.is_empty()), "{key}: {self:#?}");
+        }
+        Some(error.clone())
+    }
+
+    /// Asserts the exit code, and that standard error has exactly one error. Returns it.
+    pub fn failed(&self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{self:#?}");
-        let errors = self.errors();
+        let mut errors = self.errors();
         assert_eq!(errors.len(), 1, "{self:#?}");
         assert!(!self.stderr.contains("panicked"), "{self:#?}");
-        errors[0]
+        errors.remove(0)
+    }
+
+    /// Like [`Output::failed`], for a command with `--json`. Asserts that the last line of standard error is
+    /// the only document, and returns the kind of the error.
+    pub fn failed_as_json(&self, code: i32) -> String {
+        self.failed(code);
+        let documents: Vec<Value> =
+            self.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        assert_eq!(documents.len(), 1, "{self:#?}");
+        let last: Value = serde_json::from_str(self.stderr.lines().last().unwrap_or_default())
+            .unwrap_or_else(|e| panic!("the last line is not JSON ({e}): {self:#?}"));
+        last["error"]["kind"].as_str().unwrap_or_default().to_owned()
     }
 }

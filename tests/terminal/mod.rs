@@ -1,6 +1,8 @@
 //! The commands that show data to people: every line fits the terminal, no text has escape sequences, and
 //! the same content is available as JSON.
 
+mod changes;
+mod doctor;
 mod progress;
 mod screen;
 mod show;
@@ -55,17 +57,21 @@ fn assert_fits(output: &Output, width: usize) {
 /// Runs a command at 80 and 200 columns, with and without a terminal. Returns the outputs at 80 columns on a
 /// terminal, and at 200 columns elsewhere.
 fn at_all_widths(arguments: &[&str]) -> (String, String) {
+    fits_all_widths(&|| command(arguments))
+}
+
+fn fits_all_widths(command: &dyn Fn() -> Command) -> (String, String) {
     let mut texts = Vec::new();
     for columns in [80, 200] {
-        let terminal = command(arguments).run_on_terminal(columns);
+        let terminal = command().run_on_terminal(columns);
         assert_fits(&terminal, columns.into());
-        let file = command(arguments).variable("COLUMNS", columns.to_string()).run();
+        let file = command().variable("COLUMNS", columns.to_string()).run();
         assert_fits(&file, columns.into());
         texts.push((terminal.stdout, file.stdout));
     }
     let (_, wide) = texts.pop().unwrap();
     let (narrow, _) = texts.pop().unwrap();
-    let default = command(arguments).run();
+    let default = command().run();
     assert_eq!(default.stdout, wide, "without a terminal and COLUMNS, 200 columns");
     (narrow, wide)
 }

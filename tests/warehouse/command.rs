@@ -7,7 +7,7 @@ use findata_tests::{Command, FakeSnowflake, Home, Job, Simulator, findata, today
 use super::{ONE_SECTOR, comparison, contract::set_up};
 
 /// `findata` with the fake as Snowflake and the S3 beside the fake.
-fn findata_on_the_fake(arguments: &[&str], fake: &FakeSnowflake, database: &str) -> Command {
+pub(crate) fn findata_on_the_fake(arguments: &[&str], fake: &FakeSnowflake, database: &str) -> Command {
     let settings = fake.settings(database);
     findata(arguments)
         .option("--today", today().to_string())
@@ -134,4 +134,32 @@ fn snowflake_and_s3_configuration_errors_are_reported_before_any_call() {
         assert!(!output.stderr.contains("PRIVATE KEY--"), "{}", output.stderr);
     }
     assert_eq!(server.calls(), calls);
+}
+
+#[test]
+fn a_run_on_s3_that_has_not_ended_may_be_in_progress() {
+    let Some(fake) = FakeSnowflake::shared() else {
+        return;
+    };
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
+    let run = Job::new(server.url(), &["AAPL"]).days(20).run_ok(&home).run_id;
+    let key = format!("runs/{run}/plan.json");
+    // The fake puts files below this prefix.
+    fake.put(&key, std::fs::read(home.stage().join(&key)).unwrap());
+    let status = |arguments: &[&str]| {
+        let output = findata_on_the_fake(arguments, fake, "some/home")
+            .variable("SNOWFLAKE_DATABASE", "x")
+            .run();
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        output
+    };
+    let json = status(&["status", "--json"]).json();
+    let open = json["open_runs"].as_array().unwrap();
+    let open = open.iter().find(|open| open["run_id"] == run.as_str()).unwrap();
+    assert!(open["in_progress"].is_null(), "{open}");
+    let text = status(&["status"]).stdout;
+    assert!(
+        text.contains(&format!("run {run} has not ended")) && !text.contains("interrupted"),
+        "{text}"
+    );
 }

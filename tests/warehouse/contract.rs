@@ -1,7 +1,6 @@
 //! The contract of a warehouse: statements, values, transactions, row counts and errors.
 
-use findata_domain::sql::literal;
-use findata_domain::{Error, catalog::CATALOG};
+use findata_domain::{Error, catalog::CATALOG, schema_version, sql::literal};
 use findata_models::tables;
 use findata_models::{PUBLISHED, hashes};
 use findata_pipeline::ports::warehouse::{Warehouse, in_transaction};
@@ -26,7 +25,8 @@ pub(crate) async fn set_up(warehouse: &mut impl Warehouse) {
     {
         warehouse.execute(statement).await.unwrap_or_else(|e| panic!("{e}\n{statement}"));
     }
-    for statement in hashes::record(&hashes::hashes(&findata_tests::models().tables)) {
+    let files = hashes::record(&hashes::hashes(&findata_tests::models().tables));
+    for statement in files.into_iter().chain(schema_version::record_version()) {
         warehouse.execute(&statement).await.unwrap();
     }
 }

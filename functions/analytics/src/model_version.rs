@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use findata_domain::{Error, Result, sql::literal};
+use findata_domain::{Error, Result, schema_version, sql::literal};
 use findata_models::{
     Models,
     hashes::{ALL_COMPANIES_ARE_DUE, hashes, known, record},
@@ -14,12 +14,14 @@ use findata_pipeline::ports::warehouse::{Warehouse, in_transaction};
 /// # Errors
 /// `Config` if the tables belong to another version of findata; the warehouse's errors.
 pub(crate) async fn check_models(models: &Models, warehouse: &mut impl Warehouse) -> Result<()> {
-    let known = known(warehouse.query("select file, sha256 from ops.models").await?);
+    let recorded = warehouse.query(schema_version::RECORDED).await?;
+    schema_version::require_current(&recorded)?;
+    let known = known(recorded);
     let tables = hashes(&models.tables);
     if let Some((file, _)) = tables.iter().find(|(file, hash)| known.get(*file) != Some(*hash)) {
         return Err(Error::Config(format!(
-            "the warehouse's tables belong to another version of findata ({file}): run the script that \
-             `findata setup-sql --replace-figures` prints; the next run then recomputes all figures"
+            "the warehouse's tables belong to another build of findata ({file}): run `findata upgrade`; \
+             the next run then recomputes all figures"
         )));
     }
     let models = hashes(&models.models);

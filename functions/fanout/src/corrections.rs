@@ -11,11 +11,12 @@ use findata_domain::{
     Error, Result, Symbol,
     file_faults::{self, Fault, line_of},
 };
+use findata_models::toml_file;
 use findata_pipeline::{
     corrections::{Correction, Kind, STAGE_KEY},
     ports::stage::Stage,
 };
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 /// Reads the corrections on the stage; none if there is no such object.
 ///
@@ -36,11 +37,7 @@ pub async fn read(stage: &impl Stage) -> Result<Vec<Correction>> {
 /// `Config` with a message per fault, in the order of lines.
 pub fn parse(text: &str, name: &str) -> Result<Vec<Correction>> {
     let (mut entries, mut faults) = (Vec::new(), Vec::new());
-    let (document, broken) = DeTable::parse_recoverable(text);
-    for error in broken {
-        let line = error.span().map_or(1, |span| line_of(text, span.start));
-        faults.push((line, error.message().to_owned()));
-    }
+    let document = toml_file::parse(text, &mut faults);
     for (key, value) in document.get_ref() {
         let line = line_of(text, key.span().start);
         match (key.get_ref().as_ref(), value.get_ref()) {

@@ -25,7 +25,7 @@ use std::{
 };
 
 use findata_domain::sql::literal;
-use findata_domain::{Error, Result, catalog, clock::Clock, nyse_calendar};
+use findata_domain::{Error, Result, catalog, clock::Clock, nyse_calendar, schema_version};
 use findata_pipeline::{
     freshness,
     ledger::{self, BatchEntry, Loaded},
@@ -48,8 +48,8 @@ const FUNCTION: &str = "load";
 /// Loads a staged run and records the step as done. Idempotent.
 ///
 /// # Errors
-/// `Retry` while the run is not staged; `Stop` if a file's counts differ from the ledger; the
-/// warehouse's and the stage's errors. A damaged landing file fails only its own tasks.
+/// `Retry` while the run is not staged; `Stop` if a file's counts differ from the ledger; `Config` if the
+/// tables belong to another version; the warehouse's and the stage's errors. A damaged landing file fails only its own tasks.
 pub async fn handle(
     run: &RunId,
     stage: &impl Stage,
@@ -106,6 +106,7 @@ async fn load(
     clock: &impl Clock,
 ) -> Result<Outcome> {
     warehouse.begin_step(run, FUNCTION, "ledger");
+    schema_version::require_current(&warehouse.query(schema_version::RECORDED).await?)?;
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     let today = nyse_calendar::new_york_date(clock.now());
     // Read before the entries, so that the text of a large plan is not in memory together with them.

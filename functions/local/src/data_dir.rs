@@ -14,7 +14,7 @@ use findata_pipeline::{
     metrics_file,
 };
 
-use crate::stage::DirectoryStage;
+use crate::{stage::DirectoryStage, working_copy};
 
 /// Paths of the warehouse and the stage.
 #[derive(Debug, Clone)]
@@ -122,10 +122,11 @@ impl DataDir {
     pub fn set_warehouse_aside(&self, now: DateTime<Utc>) -> Result<PathBuf> {
         let suffix = now.format(".replaced-%Y%m%dT%H%M%S");
         let renamed = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
-        let log = PathBuf::from(format!("{}.wal", self.warehouse.display()));
+        let warehouse = working_copy::target(&self.warehouse);
+        let log = PathBuf::from(format!("{}.wal", warehouse.display()));
         // The write-ahead log is renamed first. If it stayed beside a new file, DuckDB would apply
         // it to that file.
-        for path in [&log, &self.warehouse] {
+        for path in [&log, &warehouse] {
             match std::fs::rename(path, renamed(path)) {
                 Err(e) if e.kind() != ErrorKind::NotFound => {
                     return Err(Error::Resource(format!("cannot rename {}: {e}", path.display())));
@@ -133,7 +134,7 @@ impl DataDir {
                 _ => {}
             }
         }
-        Ok(renamed(&self.warehouse))
+        Ok(renamed(&warehouse))
     }
 }
 

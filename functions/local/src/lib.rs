@@ -12,6 +12,7 @@
 //! [`export`] writes tables as Parquet, CSV and Excel files, and [`diff`] compares two runs. [`bench`]
 //! measures whole runs.
 
+pub mod atomic_file;
 pub mod bench;
 pub mod bus;
 pub mod cli;

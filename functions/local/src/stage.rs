@@ -79,6 +79,7 @@ impl DirectoryStage {
 fn failure(path: &Path, error: &io::Error) -> Error {
     let fix = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
+        ErrorKind::FileTooLarge => "raise the limit of file sizes (ulimit -f)",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "make it writable",
         ErrorKind::OutOfMemory => "free some memory",
         _ => match error.raw_os_error() {

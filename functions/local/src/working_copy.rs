@@ -12,18 +12,25 @@
 
 mod files;
 mod locks;
+mod previous;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
-use findata_domain::{Error, Result};
-use findata_duckdb::{MemoryLimit, holder, recover_log, refuse_folder};
+use findata_domain::{
+    Error, Result,
+    schema_version::{SCHEMA_VERSION, UNMARKED},
+};
+use findata_duckdb::{MemoryLimit, holder, recover_log, refuse_folder, refuse_newer, version};
 use serde::{Deserialize, Serialize};
 
+use crate::atomic_file::AtomicFile;
+pub(crate) use files::target;
 use files::{Identity, Paths, cannot, remove};
 use locks::{ReadLock, RunLock};
+pub use previous::{RolledBack, previous_file, roll_back};
 
 /// Pause between two attempts to get a lock.
 const POLL: Duration = Duration::from_millis(100);
@@ -60,6 +67,21 @@ struct Pair {
     published: Option<Identity>,
     /// The working copy when its content was published.
     working: Option<Identity>,
+    /// The version of the tables of the file; `None` without tables of findata. Builds without versions
+    /// did not record it.
+    #[serde(default = "unmarked")]
+    version: Option<u32>,
+}
+
+impl Pair {
+    /// Whether a run upgrades the tables of the file.
+    fn is_upgrade(&self) -> bool {
+        self.published.is_some() && self.version.is_some_and(|version| version != SCHEMA_VERSION)
+    }
+}
+
+fn unmarked() -> Option<u32> {
+    Some(UNMARKED)
 }
 
 /// The working copy of a DuckDB file. No other run can open it at the same time.
@@ -79,9 +101,23 @@ impl WorkingCopy {
     /// `Resource` if another process does not release the file in time, or the disk is full; `Config`
     /// if the folder cannot be written.
     pub async fn open(published: &Path, memory: MemoryLimit, patience: &Patience<'_>) -> Result<Self> {
+        Self::open_after(published, memory, patience, || Ok(())).await
+    }
+
+    /// Like [`WorkingCopy::open`]. Calls `prepare` first, when no other run can change the file.
+    ///
+    /// # Errors
+    /// As for [`WorkingCopy::open`]; the error of `prepare`.
+    pub async fn open_after(
+        published: &Path,
+        memory: MemoryLimit,
+        patience: &Patience<'_>,
+        prepare: impl FnOnce() -> Result<()>,
+    ) -> Result<Self> {
         refuse_folder(published)?;
         let paths = Paths::of(published);
         let lock = RunLock::wait(&paths, patience).await?;
+        prepare()?;
         let mut copy = WorkingCopy { paths, memory, has_unpublished: false, _lock: lock };
         remove(&copy.paths.part)?;
         copy.refresh(patience).await?;
@@ -131,13 +167,19 @@ impl WorkingCopy {
                 return Ok(());
             }
             if lock.is_some() && !paths.log.exists() {
-                paths.discard_working()?;
+                let mut stored = None;
                 if published.is_some() {
                     files::copy(&paths.published, &paths.part)?;
+                    // Who opens the copy reports a damaged file.
+                    stored = version(&paths.part, self.memory).unwrap_or(None);
+                    refuse_newer(&paths.published, stored).inspect_err(|_| drop(remove(&paths.part)))?;
+                }
+                paths.discard_working()?;
+                if published.is_some() {
                     files::rename(&paths.part, &paths.working)?;
                 }
                 let working = Identity::of(&paths.working)?;
-                return paths.write_pair(&Pair { published, working });
+                return paths.write_pair(&Pair { published, working, version: stored });
             }
             if !wait(&paths.published, deadline, &mut told, patience).await {
                 return Err(Error::Resource(format!(
@@ -151,7 +193,7 @@ impl WorkingCopy {
     /// Replaces the file by the working copy, which no connection may have open. If the file is open
     /// for writing in another process, waits for that process. Does nothing if neither this run nor an
     /// earlier one has `changed` more than the log of runs: copying a large file takes longer than such a
-    /// run.
+    /// run. A file with tables of another version is kept, so that a user can go back to it.
     ///
     /// # Errors
     /// `Resource` if the disk is full. The file and the working copy are then as before.
@@ -164,7 +206,7 @@ impl WorkingCopy {
             return Ok(Published::Unchanged);
         };
         let pair = paths.read_pair().unwrap_or_default();
-        if !changed && !self.has_unpublished {
+        if !changed && !self.has_unpublished && !pair.is_upgrade() {
             paths.write_pair(&Pair { working: Some(working), ..pair })?;
             return Ok(Published::Unchanged);
         }
@@ -243,9 +285,12 @@ impl Paths {
         if Identity::of(&self.published)? != pair.published {
             return Ok(Replacement::Changed);
         }
+        if pair.is_upgrade() {
+            files::keep(&self.published, &self.previous)?;
+        }
         files::rename(&self.next, &self.published)?;
         let published = Identity::of(&self.published)?;
-        self.write_pair(&Pair { published, working })?;
+        self.write_pair(&Pair { published, working, version: Some(SCHEMA_VERSION) })?;
         if pair.published.is_some() {
             std::thread::sleep(AFTER_RENAME);
         }
@@ -256,7 +301,7 @@ impl Paths {
     /// Deletes the working copy and everything that belongs to it.
     fn discard_working(&self) -> Result<()> {
         // The pair is deleted first: without it, a working copy is never continued.
-        [&self.pair, &self.working, &self.working_log, &self.next, &self.part]
+        [&self.pair, &self.working, &self.working_log, &self.next]
             .into_iter()
             .try_for_each(remove)
     }
@@ -268,9 +313,7 @@ impl Paths {
     fn write_pair(&self, pair: &Pair) -> Result<()> {
         let text = serde_json::to_vec(pair)
             .map_err(|e| Error::Stop(format!("cannot write {}: {e}", self.pair.display())))?;
-        let part = PathBuf::from(format!("{}.part", self.pair.display()));
-        std::fs::write(&part, text).map_err(|e| cannot("write", &part, &e))?;
-        files::rename(&part, &self.pair)
+        AtomicFile::write(&self.pair, &text).map_err(|e| cannot("write", &self.pair, &e))
     }
 }
 

@@ -19,6 +19,7 @@ pub mod file_faults;
 pub mod hash;
 pub mod nyse_calendar;
 pub mod rows;
+pub mod schema_version;
 pub mod sql;
 pub mod symbol;
 

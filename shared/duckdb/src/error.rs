@@ -66,6 +66,10 @@ pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
         Some(Error::Resource(format!(
             "no space left on the disk for the temporary files of {file}: {space}"
         )))
+    } else if is_file_too_large(error) {
+        Some(Error::Resource(format!(
+            "{file} or a temporary file is larger than the limit of file sizes: raise it (ulimit -f), then run again"
+        )))
     } else if is_disk_full(error) {
         Some(Error::Resource(format!(
             "no space left on the disk for {file} or its temporary files: {space}"
@@ -84,6 +88,11 @@ pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
 pub fn is_disk_full(error: &::duckdb::Error) -> bool {
     let text = error.to_string();
     text.contains("No space left") || text.contains("Disk quota exceeded")
+}
+
+/// Returns whether a file would exceed the limit of this process (`ulimit -f`) or of the file system.
+pub fn is_file_too_large(error: &::duckdb::Error) -> bool {
+    error.to_string().contains("File too large")
 }
 
 /// Returns whether a statement needs more memory than the limit. Returns false for a full disk,

@@ -17,13 +17,13 @@ use std::{
 
 use ::duckdb::{AccessMode, Connection, types::ValueRef};
 use findata_domain::{Error, Result, catalog::Dataset};
-use findata_models::Models;
+use findata_models::{Models, schema::Upgrade};
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, usage::Usage};
 
 use config::connect;
 pub use config::{Reach, refuse_folder, remove_spill_folders};
 use error::failure;
-pub use error::{is_disk_full, resource_failure};
+pub use error::{is_disk_full, is_file_too_large, resource_failure};
 use landing::{damage, rows_of};
 pub use lock::holder;
 pub use memory::MemoryLimit;
@@ -56,9 +56,11 @@ impl DuckDb {
     ///
     /// # Errors
     /// `Resource` if another process uses the file; `Damaged` if the file is damaged or not a
-    /// DuckDB file; `Config` if it cannot be created.
+    /// DuckDB file; `Config` if it cannot be created, or a newer build has upgraded it.
     pub fn open(path: &Path, stage: &Path, memory: MemoryLimit, models: &Models) -> Result<Self> {
         let connection = connect(path, AccessMode::ReadWrite, memory)?;
+        let version = migration::version(&connection).map_err(|e| failure(path, &e))?;
+        migration::refuse_newer(path, version)?;
         let session = Session::new(connection, memory).map_err(|e| failure(path, &e))?;
         migration::prepare(&session.connection, models).map_err(|e| failure(path, &e))?;
         Ok(DuckDb {
@@ -74,14 +76,55 @@ impl DuckDb {
     /// # Errors
     /// `Config` if the file does not exist; otherwise the errors of [`DuckDb::open`].
     pub fn open_to_read(path: &Path, reach: Reach<'_>, memory: MemoryLimit) -> Result<Connection> {
+        Self::open_version(path, reach, memory).map(|(connection, _)| connection)
+    }
+
+    /// Like [`DuckDb::open_to_read`]. Also returns the version of the tables, if the file has any.
+    ///
+    /// # Errors
+    /// As for [`DuckDb::open_to_read`].
+    pub fn open_version(
+        path: &Path,
+        reach: Reach<'_>,
+        memory: MemoryLimit,
+    ) -> Result<(Connection, Option<u32>)> {
         if !path.exists() {
             let fix = "run `findata run` or `findata demo` first, or set the data directory with --home";
             return Err(Error::Config(format!("there is no warehouse at {}; {fix}", path.display())));
         }
         let connection = connect(path, AccessMode::ReadOnly, memory)?;
+        let version = migration::version(&connection).map_err(|e| failure(path, &e))?;
+        migration::refuse_newer(path, version)?;
         reach.restrict(&connection).map_err(|e| failure(path, &e))?;
-        Ok(connection)
+        Ok((connection, version))
     }
+}
+
+/// Refuses a file that a newer build has upgraded.
+///
+/// # Errors
+/// `Config` with both versions and the fix.
+pub fn refuse_newer(path: &Path, version: Option<u32>) -> Result<()> {
+    migration::refuse_newer(path, version)
+}
+
+/// Returns the version of the tables of a file that nobody writes to; `None` if it has none of findata.
+///
+/// # Errors
+/// The errors of [`DuckDb::open`].
+pub fn version(path: &Path, memory: MemoryLimit) -> Result<Option<u32>> {
+    let connection = connect(path, AccessMode::ReadOnly, memory)?;
+    migration::version(&connection).map_err(|e| failure(path, &e))
+}
+
+/// Returns what an upgrade of a file changes. Changes nothing.
+///
+/// # Errors
+/// The errors of [`DuckDb::open_to_read`].
+pub fn planned_upgrade(path: &Path, memory: MemoryLimit, models: &Models) -> Result<Upgrade> {
+    let connection = DuckDb::open_to_read(path, Reach::Warehouse, memory)?;
+    let stored = migration::stored(&connection).map_err(|e| failure(path, &e))?;
+    Ok(Upgrade::of(&stored, models))
 }
 
 impl DuckDb {

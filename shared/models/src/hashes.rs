@@ -4,16 +4,14 @@
 //! If a model changed, the next run recomputes the figures of all companies from `staging`, which
 //! keeps all data, and writes the rows that differ. If the file of a table changed, the table must
 //! first be recreated with owner privileges. On DuckDB the program does this when it opens the
-//! file; on Snowflake a person runs the script that `findata setup-sql --replace-figures` prints.
+//! file; on Snowflake `findata upgrade` does, as the owner of the tables.
 //!
 //! A hash ignores comments and insignificant white space, so reformatting a file or rewording a
 //! column's description does not trigger a recomputation.
 
 use std::collections::BTreeMap;
 
-use findata_domain::hash;
-
-use findata_domain::sql::literal;
+use findata_domain::{hash, schema_version, sql::literal};
 
 use crate::Model;
 
@@ -25,7 +23,7 @@ pub const ALL_COMPANIES_ARE_DUE: &str = "insert into ops.changes (run_id, datase
 /// Replacements for hashes that older builds stored. Builds up to commit bd277a3 hashed the raw
 /// text of each file. Each entry has the file of a table or view, the SHA-256 of its raw text at
 /// bd277a3, and the hash that [`hashes`] computes for the same text. With these, a warehouse of an
-/// older build needs no `--replace-figures` for a table whose statement is unchanged.
+/// older build keeps a table whose statement is unchanged.
 const RAW_HASHES: &[(&str, &str, &str)] = &[
     (
         "tables/dim_company.sql",
@@ -122,11 +120,12 @@ pub fn hashes<'a>(files: impl IntoIterator<Item = &'a Model>) -> BTreeMap<String
         .collect()
 }
 
-/// Converts the rows of `ops.models` (`file`, `sha256`) to hashes by file. Replaces the raw-text
+/// Converts the rows of `ops.models` (`file`, `sha256`) to hashes by file, without the version. Replaces the raw-text
 /// hashes of older builds, so that the result can be compared with that of [`hashes`].
 pub fn known(rows: Vec<Vec<Option<String>>>) -> BTreeMap<String, String> {
     rows.into_iter()
         .filter_map(|row| Some((row.first()?.clone()?, row.get(1)?.clone()?)))
+        .filter(|(file, _)| !schema_version::is_mark(file))
         .map(comparable)
         .collect()
 }
@@ -229,7 +228,7 @@ mod tests {
             .filter(|(file, hash)| known.get(*file) != Some(*hash))
             .map(|(file, _)| file.as_str())
             .collect();
-        // These have changed since: such a warehouse needs `setup-sql --replace-figures`.
+        // These have changed since: such a warehouse needs `findata upgrade`.
         let changed = [
             "tables/dim_company.sql",
             "tables/fact_custom_metrics.sql",

@@ -6,6 +6,7 @@
 //! - [`PUBLISHED`]: how a run updates the tables of `analytics`.
 //! - [`tables`] and [`ops`]: the tables of `raw`, `staging` and `ops`.
 //! - [`hashes`]: detects figures that were computed with other versions of the SQL files.
+//! - [`schema`]: the version of the tables, and what an older warehouse lacks.
 
 mod columns;
 pub mod hashes;
@@ -13,7 +14,9 @@ pub mod metrics;
 pub mod ops;
 mod published;
 mod render;
+pub mod schema;
 pub mod tables;
+pub mod toml_file;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},

@@ -251,8 +251,12 @@ pub const OPS: &[OpsTable] = &[
         name: "models",
         about: "SQL files that made the stored figures; if a file changes, the figures are recomputed",
         columns: &[
-            ("file", Text, "file of a model, table or view"),
-            ("sha256", Text, "hash of its statement"),
+            (
+                "file",
+                Text,
+                "file of a model, table or view; `schema_version` for the version of the tables",
+            ),
+            ("sha256", Text, "hash of its statement, or the version"),
         ],
     },
     OpsTable {
@@ -269,12 +273,3 @@ pub const OPS: &[OpsTable] = &[
         columns: &[("warehouse_id", Text, "id of the warehouse")],
     },
 ];
-
-/// Returns the column list of a `create table` statement.
-pub(super) fn sql(columns: &[OpsColumn]) -> String {
-    columns
-        .iter()
-        .map(|(name, kind, _)| format!("{name} {}", kind.sql()))
-        .collect::<Vec<_>>()
-        .join(", ")
-}

@@ -2,7 +2,7 @@
 //! `raw` and `staging` are derived from the catalog. The tables of `analytics` are declared in
 //! `infra/models/tables`.
 
-use crate::ops::{OPS, RAW, STAGING, sql};
+use crate::ops::{OPS, OpsColumn, RAW, STAGING};
 use findata_domain::catalog::{CATALOG, Dataset, FLAGS, Kind, LINEAGE};
 
 /// The schemas of every warehouse.
@@ -24,27 +24,39 @@ const ADDED_COLUMNS: &[(&str, &str, Kind)] = &[
     ("staging.ratios_ttm", "shareholders_equity_per_share_ttm", Kind::Double),
 ];
 
+/// A table that keeps its rows for ever.
+pub(crate) struct DataTable {
+    /// Schema and name.
+    pub name: String,
+    /// Columns, in order.
+    pub columns: Vec<(&'static str, Kind)>,
+}
+
+/// Returns the tables of `raw`, `staging` and `ops`, in order.
+pub(crate) fn data_tables() -> Vec<DataTable> {
+    let named = |columns: &[OpsColumn]| columns.iter().map(|(name, kind, _)| (*name, *kind)).collect();
+    let mut all = Vec::new();
+    let mut add = |schema: &str, name: &str, columns| {
+        all.push(DataTable { name: format!("{schema}.{name}"), columns });
+    };
+    for dataset in CATALOG {
+        add("raw", dataset.name, named(RAW));
+        add("staging", dataset.name, staging_columns(dataset));
+    }
+    STAGING.iter().for_each(|table| add("staging", table.name, named(table.columns)));
+    OPS.iter().for_each(|table| add("ops", table.name, named(table.columns)));
+    all
+}
+
 /// Returns the statements that set up a warehouse, in order. Each is idempotent.
 pub fn setup() -> Vec<String> {
     let mut statements: Vec<String> =
         SCHEMAS.iter().map(|s| format!("create schema if not exists {s}")).collect();
-    for dataset in CATALOG {
-        statements.push(format!("create table if not exists raw.{} ({})", dataset.name, sql(RAW)));
-        statements.push(format!(
-            "create table if not exists staging.{} ({})",
-            dataset.name,
-            staging_columns(dataset)
-        ));
-    }
-    statements.extend(
-        STAGING
-            .iter()
-            .map(|t| format!("create table if not exists staging.{} ({})", t.name, sql(t.columns))),
-    );
-    statements.extend(
-        OPS.iter()
-            .map(|t| format!("create table if not exists ops.{} ({})", t.name, sql(t.columns))),
-    );
+    statements.extend(data_tables().into_iter().map(|DataTable { name, columns }| {
+        let columns: Vec<String> =
+            columns.iter().map(|(column, kind)| format!("{column} {}", kind.sql())).collect();
+        format!("create table if not exists {name} ({})", columns.join(", "))
+    }));
     statements.extend(ADDED_COLUMNS.iter().map(|(table, column, kind)| {
         format!("alter table {table} add column if not exists {column} {}", kind.sql())
     }));
@@ -57,8 +69,6 @@ pub fn setup() -> Vec<String> {
     statements
 }
 
-fn staging_columns(dataset: &Dataset) -> String {
-    let own = dataset.columns.iter().map(|c| (c.name, c.kind));
-    let all = own.chain(LINEAGE.iter().copied());
-    all.map(|(name, kind)| format!("{name} {}", kind.sql())).collect::<Vec<_>>().join(", ")
+fn staging_columns(dataset: &Dataset) -> Vec<(&'static str, Kind)> {
+    dataset.columns.iter().map(|c| (c.name, c.kind)).chain(LINEAGE.iter().copied()).collect()
 }

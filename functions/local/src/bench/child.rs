@@ -95,10 +95,16 @@ async fn watch(mut child: Running) -> Result<EndedChild> {
     let summary = match serde_json::from_str::<Summary>(&text) {
         Ok(summary) if summary.status == Status::Complete => Ok(summary),
         _ if last_line.is_empty() => Err(status.to_string()),
-        _ => Err(format!("{status}: {last_line}")),
+        _ => Err(format!("{status}: {}", message(&last_line))),
     };
     let total = stages.iter().map(|stage| stage.usage).reduce(StageUse::then).unwrap_or_default();
     Ok(EndedChild { total, stages, summary })
+}
+
+/// Returns the message of an error that `--json` has written, or another line as it is.
+fn message(line: &str) -> String {
+    let document: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+    document["error"]["message"].as_str().unwrap_or(line).to_owned()
 }
 
 /// Returns the lines of standard error. The channel closes when standard error is closed.

@@ -9,7 +9,7 @@ use super::{
     Failure,
     global::{Global, ResolvedConfig},
     last_home::DefaultHome,
-    print, print_json, symbol_file,
+    print, print_json, symbol_file, terminal,
 };
 use crate::{
     diff::{self, Filter},
@@ -62,7 +62,7 @@ pub(crate) fn diff(global: &Global, args: &Args) -> Result<u8, Failure> {
     if config.json {
         print_json(&difference)?;
     } else {
-        print(&render::difference(&difference))?;
+        print(&render::difference(&difference, terminal::width()))?;
     }
     Ok(0)
 }

@@ -8,9 +8,12 @@ use super::{
     config::Source,
     global::{Global, ResolvedConfig},
     last_home::DefaultHome,
-    print, print_json,
+    print, print_json, terminal,
 };
-use crate::doctor::{self, Check};
+use crate::{
+    doctor::{self, Check},
+    render::table::fill_indented,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -59,7 +62,7 @@ pub(crate) async fn doctor(global: &Global, args: &Args) -> Result<u8, Failure> 
     if config.json {
         print_json(&Report { settings: &settings, checks: &checks })?;
     } else {
-        print(&text(&settings, &checks))?;
+        print(&text(&settings, &checks, terminal::width()))?;
     }
     Ok(if checks.iter().all(|check| check.fix.is_none()) { 0 } else { 5 })
 }
@@ -124,26 +127,31 @@ fn memory(limit: MemoryLimit) -> String {
     text.trim_end_matches('B').parse().map_or(text.clone(), crate::render::bytes)
 }
 
-fn text(settings: &[Effective], checks: &[Check]) -> String {
-    let width = |of: fn(&Effective) -> &str, most: usize| {
-        settings
-            .iter()
-            .map(|s| of(s).chars().count())
-            .filter(|width| *width <= most)
-            .max()
-            .unwrap_or(0)
+/// Formats the settings and checks. No line is longer than `width`.
+fn text(settings: &[Effective], checks: &[Check], width: usize) -> String {
+    let widest = |of: fn(&Effective) -> &str, most: usize| {
+        let widths = settings.iter().map(|s| of(s).chars().count());
+        widths.filter(|width| *width <= most).max().unwrap_or(0)
     };
-    let (names, values) = (width(|s| &s.name, 30), width(|s| &s.value, 44));
-    let mut text: String = settings
-        .iter()
-        .map(|s| format!("{:<names$}  {:<values$}  {}\n", s.name, s.value, s.source))
-        .collect();
-    text.push('\n');
-    for check in checks {
-        text.push_str(&match &check.fix {
-            None => format!("ok    {}: {}\n", check.what, check.found),
-            Some(fix) => format!("FAIL  {}: {}\n      {fix}\n", check.what, check.found),
-        });
+    let (names, values) = (widest(|s| &s.name, 30), widest(|s| &s.value, 44));
+    let mut lines = Vec::new();
+    for setting in settings {
+        let Effective { name, value, source } = setting;
+        let line = format!("{name:<names$}  {value:<values$}  {source}");
+        if line.chars().count() <= width {
+            lines.push(line);
+        } else {
+            lines.push(fill_indented(&format!("{name:<names$}  {value}"), width, 0, 4));
+            lines.push(fill_indented(source, width, 4, 4));
+        }
     }
-    text
+    lines.push(String::new());
+    for check in checks {
+        let state = if check.fix.is_none() { "ok  " } else { "FAIL" };
+        let found = format!("{state}  {}: {}", check.what, check.found);
+        lines.push(fill_indented(&found, width, 0, 6));
+        lines.extend(check.fix.iter().map(|fix| fill_indented(fix, width, 6, 6)));
+    }
+    lines.push(String::new());
+    lines.join("\n")
 }

@@ -1,17 +1,23 @@
 //! `findata export`: writes tables or the result of a query as files.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::ValueHint;
 use duckdb::Connection;
 use findata_domain::{Error, sql::literal};
 use findata_duckdb::Reach;
 
-use super::{Failure, Signals, global::Global, last_home::DefaultHome, print, print_json};
+use super::{Failure, Signals, global::Global, last_home::DefaultHome, nearest::nearest, print, print_json};
 use crate::{
     export::{self, Format, Layout, Source, Target, Written},
     render,
 };
+
+/// Pause between two attempts to interrupt DuckDB.
+const INTERRUPT: Duration = Duration::from_millis(50);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -59,7 +65,11 @@ pub(crate) async fn export(global: &Global, args: &Args, signals: &Signals) -> R
         let stopped = stop.clone();
         let watch = tokio::spawn(async move {
             stopped.cancelled().await;
-            interrupt.interrupt();
+            // DuckDB ignores an interrupt between two statements.
+            loop {
+                interrupt.interrupt();
+                tokio::time::sleep(INTERRUPT).await;
+            }
         });
         let written = export::write(&connection, &sources, args.partition_by.as_deref(), &target, &stop);
         watch.abort();
@@ -179,10 +189,8 @@ fn find(name: &str, known: &[String]) -> Result<String, Failure> {
     if let Some(found) = known.iter().find(|known| **known == wanted || **known == in_analytics) {
         return Ok(found.clone());
     }
-    let short = |known: &str| known.strip_prefix("analytics.").unwrap_or(known).to_owned();
-    let similarity = |known: &String| strsim::normalized_damerau_levenshtein(&short(known), &wanted);
-    let nearest = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-    let hint = nearest.map_or(String::new(), |nearest| format!("did you mean {}? ", short(nearest)));
+    let names = known.iter().map(|known| known.strip_prefix("analytics.").unwrap_or(known));
+    let hint = nearest(&wanted, names).map_or(String::new(), |name| format!("did you mean {name}? "));
     Err(Failure::Usage(format!(
         "{name:?} is not a table: {hint}`findata dictionary` describes all tables"
     )))

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use findata_domain::Error;
-pub(crate) use resolved::ResolvedConfig;
+pub(crate) use resolved::{Cloud, ResolvedConfig};
 use secrecy::SecretString;
 
 use super::{Failure, color::Color, config::Config};

@@ -16,6 +16,7 @@ mod global;
 mod invoke;
 mod last_home;
 mod models;
+mod nearest;
 mod outlook;
 mod output;
 mod plan;
@@ -35,21 +36,22 @@ mod sql;
 mod status;
 mod symbol_file;
 mod terminal;
+mod upgrade;
 
 use std::{
     ffi::OsString,
-    io::{ErrorKind, Write},
+    io::{self, Write},
     process::ExitCode,
 };
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use findata_domain::Error;
 use tracing_subscriber::EnvFilter;
 
 use color::Color;
 use config::{Refused, Source, Variables};
 use global::Global;
-use output::{error, note, print, print_json};
+use output::{Report, note, print, print_json};
 use signals::{Signal, Signals};
 
 /// Load fundamentals and prices from Financial Modeling Prep and compute TTM figures, ratios and market metrics
@@ -108,6 +110,8 @@ enum Command {
     Dictionary(dictionary::Args),
     /// List the SQL models that compute the figures, or print one as it is executed
     Models(models::Args),
+    /// Bring the tables of the warehouse to the version of this build, or go back
+    Upgrade(upgrade::Args),
     /// Print the SQL script that sets up a Snowflake account, for Snowsight or snowsql
     SetupSql(setup_sql::Args),
     /// Show the configuration; check the API key, stage, warehouse and grants, and suggest fixes; creates nothing
@@ -154,6 +158,42 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
+    /// The class of the failure, and what the caller can do about it.
+    fn kind(&self) -> (&'static str, &'static str) {
+        match self {
+            Failure::Usage(_) => ("usage", "correct the arguments; `findata COMMAND --help` describes them"),
+            Failure::Signal(..) | Failure::Run(Error::Interrupted(_)) => {
+                ("interrupted", "run again: the next run continues")
+            }
+            Failure::Run(Error::Retry { .. }) => ("temporary", "run again: the same command may succeed"),
+            Failure::Run(Error::Reject(_)) => ("rejected", "change the request: the same one fails again"),
+            Failure::Run(Error::NotOffered(_)) => ("not_offered", "leave out what FMP does not offer"),
+            Failure::Run(Error::NotInPlan(_)) => ("not_in_plan", "leave it out, or use a larger FMP plan"),
+            Failure::Run(Error::Stop(_)) => ("stopped", "fix what the message names, then run again"),
+            Failure::Run(Error::Damaged(_)) => ("damaged", "repair what the message names, then run again"),
+            Failure::Run(Error::Budget(_)) => {
+                ("budget", "run again when calls are left; see `findata status`")
+            }
+            Failure::Run(Error::CallLimit(_)) => ("call_limit", "run again when FMP accepts calls again"),
+            Failure::Run(Error::Resource(_)) => {
+                ("resource", "free what this machine lacks, then run again; the data is intact")
+            }
+            Failure::Run(Error::Config(_)) => {
+                ("configuration", "correct what the message names, then run again; nothing was changed")
+            }
+        }
+    }
+
+    fn report(&self) {
+        let (kind, hint) = self.kind();
+        output::failure(&Report {
+            kind,
+            message: &self.text(),
+            hint,
+            exit_code: self.exit_code(),
+        });
+    }
+
     fn exit_code(&self) -> u8 {
         match self {
             Failure::Usage(_) | Failure::Run(Error::Reject(_) | Error::NotOffered(_)) => 2,
@@ -184,6 +224,12 @@ impl Failure {
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let variables = Variables::of_process();
+    output::set_json(
+        arguments
+            .iter()
+            .take_while(|argument| *argument != "--")
+            .any(|argument| argument == "--json"),
+    );
     let command = Cli::command().color(Color::for_help(&arguments, &variables));
     let result = match config::parse(command, &arguments, variables) {
         Ok((matches, origin)) => Cli::from_arg_matches(&matches)
@@ -198,7 +244,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            error(&format!("findata: {}", failure.text()));
+            failure.report();
             ExitCode::from(failure.exit_code())
         }
     }
@@ -206,6 +252,7 @@ pub fn main() -> ExitCode {
 
 fn start(cli: Cli) -> Result<u8, Failure> {
     output::set_quiet(cli.global.quiet);
+    output::set_json(cli.global.json);
     init_logging(cli.global.verbose, cli.global.quiet);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::Stop(format!("cannot start the async runtime: {e}")))?;
@@ -213,6 +260,7 @@ fn start(cli: Cli) -> Result<u8, Failure> {
 }
 
 async fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    signals::survive_file_limit();
     let signals = Signals::listen().map_err(|e| Error::Stop(format!("cannot handle signals: {e}")))?;
     if *cli.global.origin.source("as_of") == Source::Option && !cli.command.reads_figures() {
         return Err(Failure::Usage(
@@ -238,6 +286,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Report(args) => report::report(&cli.global, &args).await,
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, &args),
         Command::Models(args) => models::models(&cli.global, &args),
+        Command::Upgrade(args) => upgrade::upgrade(&cli.global, &args, &signals).await,
         Command::SetupSql(args) => setup_sql::setup_sql(&cli.global, &args),
         Command::Doctor(args) => doctor::doctor(&cli.global, &args).await,
         Command::Completions(args) => completions::completions(&args),
@@ -251,13 +300,25 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
 /// user, so it is escaped and loses its colours.
 fn show_clap(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
-        output::error(error.to_string().trim_end());
-        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        let exit_code = u8::try_from(error.exit_code()).unwrap_or(2);
+        if output::is_json() {
+            let text = match error.kind() {
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+                    "a command is missing".to_owned()
+                }
+                _ => config::message(error),
+            };
+            Failure::Usage(text).report();
+        } else {
+            output::error(error.to_string().trim_end());
+        }
+        return ExitCode::from(exit_code);
     }
     match error.print().and_then(|()| std::io::stdout().flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-            output::error(&format!("findata: cannot write to standard output: {e}"));
-            ExitCode::from(1)
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            let failure = Failure::from(Error::Resource(format!("cannot write to standard output: {e}")));
+            failure.report();
+            ExitCode::from(failure.exit_code())
         }
         _ => ExitCode::SUCCESS,
     }

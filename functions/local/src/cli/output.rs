@@ -33,10 +33,22 @@ pub(crate) fn print_data(text: &str) -> Result<Reader, Failure> {
     if super::terminal::is_terminal() { print(text) } else { write(text) }
 }
 
-/// Writes a value as one line of JSON to standard output.
+/// The version of the JSON that commands print. Raise it when a key is renamed, removed or gets another
+/// meaning; a new key is not such a change.
+const JSON_VERSION: u32 = 1;
+
+/// Writes a value as one line of JSON to standard output. An object begins with the version of the JSON.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let json = serde_json::to_string(value).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
-    print_json_text(&format!("{json}\n")).map(|_| ())
+    print_json_text(&format!("{}\n", with_version(&json))).map(|_| ())
+}
+
+fn with_version(json: &str) -> String {
+    match json.strip_prefix('{') {
+        Some("}") => format!("{{\"schema_version\":{JSON_VERSION}}}"),
+        Some(keys) => format!("{{\"schema_version\":{JSON_VERSION},{keys}"),
+        None => json.to_owned(),
+    }
 }
 
 /// Writes a JSON text, or a part of a longer one, to standard output.
@@ -68,9 +80,51 @@ pub(crate) fn note(line: &str) {
     }
 }
 
+/// Whether failures are written as JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Writes failures as JSON, or as text.
+pub(crate) fn set_json(json: bool) {
+    JSON.store(json, Ordering::Relaxed);
+}
+
+/// Whether failures are written as JSON.
+pub(crate) fn is_json() -> bool {
+    JSON.load(Ordering::Relaxed)
+}
+
+/// Why a command failed, for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report<'a> {
+    /// The class of the failure.
+    pub kind: &'static str,
+    /// What happened, to what, and how to fix it.
+    pub message: &'a str,
+    /// What the caller can do about a failure of this kind.
+    pub hint: &'static str,
+    pub exit_code: u8,
+}
+
+/// Reports a failure on standard error: with `--json` as one line of JSON, otherwise as text.
+pub(crate) fn failure(report: &Report<'_>) {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        error: &'a Report<'a>,
+    }
+    let json = is_json().then(|| serde_json::to_string(&Document { error: report }));
+    match json {
+        Some(Ok(json)) => write_error(&escape::json(&with_version(&json))),
+        _ => error(&format!("findata: {}", report.message)),
+    }
+}
+
 /// Writes a line to standard error. Ignores a failure, because it cannot be reported anywhere else.
 pub(crate) fn error(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", escape::lines(line));
+    write_error(&escape::lines(line));
+}
+
+fn write_error(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// Writes log events to standard error. Like [`error`], escapes text and ignores failures.
@@ -86,5 +140,22 @@ impl Write for Log {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_version;
+
+    #[test]
+    fn objects_get_the_version_and_other_values_do_not() {
+        for (json, expected) in [
+            ("{}", "{\"schema_version\":1}"),
+            ("{\"a\":{}}", "{\"schema_version\":1,\"a\":{}}"),
+            ("[{\"a\":1}]", "[{\"a\":1}]"),
+            ("\"{\"", "\"{\""),
+        ] {
+            assert_eq!(with_version(json), expected);
+        }
     }
 }

@@ -4,7 +4,7 @@
 use chrono::Utc;
 use findata_pipeline::prune::{self, Pruned};
 
-use super::{Failure, global::Global, last_home::DefaultHome, output::print};
+use super::{Failure, global::Global, last_home::DefaultHome, print, print_json};
 use crate::{render, stage::DirectoryStage};
 
 #[derive(Debug, clap::Args)]
@@ -25,14 +25,14 @@ pub(crate) async fn prune(global: &Global, _: &Args) -> Result<u8, Failure> {
         }
     };
     let Pruned { runs, objects } = pruned;
-    print(&if config.json {
-        format!("{}\n", serde_json::json!(pruned))
+    if config.json {
+        print_json(&pruned)?;
     } else {
-        format!(
+        print(&format!(
             "deleted {}, including all objects of {}\n",
             render::counted(objects, "object"),
             render::counted(runs, "run")
-        )
-    })?;
+        ))?;
+    }
     Ok(0)
 }

@@ -1,11 +1,17 @@
 //! `findata replay`: loads the runs that are on the stage but not in the warehouse, without calling
 //! FMP.
 
-use chrono::Utc;
-use findata_pipeline::{command_input::CommandInput, run::Universe};
+use findata_pipeline::{command_input::CommandInput, run::Universe, summary::Summary};
 use secrecy::SecretString;
 
-use super::{Failure, global::Global, last_home::DefaultHome, request, run, signals::Signals};
+use super::{
+    Failure,
+    global::{Global, ResolvedConfig},
+    last_home::DefaultHome,
+    request,
+    run::{self, Work},
+    signals::Signals,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -14,7 +20,6 @@ pub(crate) struct Args {
     rebuild: bool,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
 pub(crate) async fn replay(global: &Global, args: &Args, signals: &Signals) -> Result<u8, Failure> {
     let config = global.resolve(DefaultHome::Own)?;
     if args.rebuild && config.cloud.is_some() {
@@ -27,13 +32,19 @@ pub(crate) async fn replay(global: &Global, args: &Args, signals: &Signals) -> R
     if config.cloud.is_none() {
         config.data_dir.require_stage()?;
     }
-    if args.rebuild && config.data_dir.warehouse.exists() {
-        let kept = config.data_dir.set_warehouse_aside(Utc::now())?;
-        tracing::warn!(kept = %kept.display(), "renamed the old warehouse file");
-    }
-    let request = request::new_request(Universe::Symbols(Vec::new()), CommandInput::default(), &config);
+    let work = if args.rebuild { Work::Rebuild } else { Work::Replay };
+    let summary = load_from_stage(&config, work, signals).await?;
+    run::print_summary(config.json, &config.warehouse(), &summary)
+}
+
+/// Loads what the warehouse lacks and computes figures that are due.
+pub(super) async fn load_from_stage(
+    config: &ResolvedConfig,
+    work: Work,
+    signals: &Signals,
+) -> Result<Summary, Failure> {
+    let request = request::new_request(Universe::Symbols(Vec::new()), CommandInput::default(), config);
     // The client is not called, so it needs no key.
     let fmp = config.fmp(SecretString::from("not used"));
-    let summary = run::execute(&config, &request, &fmp, run::Work::Replay, signals).await?;
-    run::print_summary(config.json, &config.warehouse(), &summary)
+    run::execute(config, &request, &fmp, work, signals).await
 }

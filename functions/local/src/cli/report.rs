@@ -9,11 +9,7 @@ use std::{
 use findata_domain::{Error, Symbol, clock::Clock};
 use findata_duckdb::Reach;
 use findata_models::Models;
-use findata_pipeline::{
-    ledger,
-    ports::stage::{self, Stage},
-    summary::Summary,
-};
+use findata_pipeline::{ports::stage::Stage, summary::Summary};
 use findata_report::{MAX_COMPANIES, company_report, universe_report};
 use serde::Serialize;
 
@@ -23,7 +19,7 @@ use super::{
     last_home::DefaultHome,
     print, print_json,
 };
-use crate::{render, stage::DirectoryStage};
+use crate::{atomic_file::AtomicFile, render, stage::DirectoryStage, status::newest_summaries};
 
 /// Maximum number of runs in the report.
 const RUNS: usize = 90;
@@ -132,34 +128,15 @@ fn default_path(config: &ResolvedConfig, symbols: &[Symbol]) -> PathBuf {
 async fn runs(config: &ResolvedConfig) -> Result<Vec<Summary>, Failure> {
     let stage = DirectoryStage::read_only(&config.data_dir.stage);
     let keys: BTreeSet<String> = stage.list("runs/").await?.into_iter().collect();
-    let newest = ledger::runs_with("summary.json", &keys);
-    let skipped = newest.len().saturating_sub(RUNS);
-    let mut runs = Vec::new();
-    for run in newest.into_iter().skip(skipped) {
-        match stage::read_json::<Summary>(&stage, &ledger::summary_key(&run)).await {
-            Ok(summary) => runs.extend(summary),
-            Err(error) => {
-                tracing::warn!(%run, %error, "the report leaves out a run whose summary cannot be read")
-            }
-        }
-    }
+    let mut runs = newest_summaries(&stage, &keys, RUNS).await?;
+    runs.reverse();
     Ok(runs)
 }
 
-/// Writes the file under a temporary name and renames it, so that a browser never reads a part of it.
+/// Writes the file, which appears when it is complete, so that a browser never reads a part of it.
 fn write(path: &Path, page: &str) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        Error::Resource(format!(
-            "cannot write {}: {error}; choose another file with --output",
-            path.display()
-        ))
-    };
-    let mut part = path.as_os_str().to_owned();
-    part.push(format!(".{}.part", std::process::id()));
-    let result = std::fs::write(&part, page).and_then(|()| std::fs::rename(&part, path));
-    if result.is_err() {
-        // The first error is reported.
-        let _ = std::fs::remove_file(&part);
-    }
-    Ok(result.map_err(failed)?)
+    AtomicFile::write(path, page.as_bytes()).map_err(|error| {
+        let text = format!("cannot write {}: {error}; choose another file with --output", path.display());
+        Error::Resource(text).into()
+    })
 }

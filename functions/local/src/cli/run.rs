@@ -17,10 +17,12 @@ use findata_pipeline::{
 use findata_snowflake::Snowflake;
 
 use super::{
-    Failure, Signals, error,
+    Failure, Signals,
     global::{Global, ResolvedConfig},
     last_home::DefaultHome,
-    note, print, print_json,
+    note,
+    output::{self, Report},
+    print, print_json,
     progress::Bars,
     request::{RequestArgs, new_request},
     signals::NOTHING_LOST,
@@ -75,27 +77,37 @@ const ATTEMPTS: u32 = 3;
 async fn claim(stage: &impl Stage, config: &ResolvedConfig, work: Work) -> Result<(), Failure> {
     match work {
         Work::Run => Ok(claim_source(stage, &config.fmp_url).await?),
-        Work::Replay => Ok(()),
+        Work::Replay | Work::Rebuild => Ok(()),
     }
 }
 
-/// Creates the working copy. If the write-ahead log of the warehouse is damaged, sets the warehouse aside.
-async fn open_copy(config: &ResolvedConfig, stage: &DirectoryStage) -> Result<WorkingCopy, Failure> {
-    let open = async || WorkingCopy::open(&config.data_dir.warehouse, config.memory, &patience(config)).await;
-    match open().await {
-        Err(Error::Damaged(reason)) if is_bound(stage).await? => {
-            set_aside(config, &reason)?;
-            Ok(open().await?)
-        }
+/// Creates the working copy. Sets the warehouse aside for a rebuild, or if its write-ahead log is damaged.
+async fn open_copy(
+    config: &ResolvedConfig,
+    stage: &DirectoryStage,
+    work: Work,
+) -> Result<WorkingCopy, Failure> {
+    let (file, patience) = (&config.data_dir.warehouse, patience(config));
+    let rebuilt = async |reason: &str| {
+        WorkingCopy::open_after(file, config.memory, &patience, || set_aside(config, reason)).await
+    };
+    if work == Work::Rebuild {
+        return Ok(rebuilt("--rebuild").await?);
+    }
+    match WorkingCopy::open(file, config.memory, &patience).await {
+        Err(Error::Damaged(reason)) if is_bound(stage).await? => Ok(rebuilt(&reason).await?),
         opened => Ok(opened?),
     }
 }
 
-/// Renames a damaged warehouse, so that the run fills a new one from the stage.
+/// Renames the warehouse, so that the run fills a new one from the stage. Call it only while no other run can
+/// change the file.
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
-fn set_aside(config: &ResolvedConfig, reason: &str) -> Result<(), Failure> {
-    let kept = config.data_dir.set_warehouse_aside(Utc::now())?;
-    tracing::warn!(reason, kept = %kept.display(), "the warehouse is damaged: rebuilding it from the stage");
+fn set_aside(config: &ResolvedConfig, reason: &str) -> Result<(), Error> {
+    if config.data_dir.warehouse.exists() {
+        let kept = config.data_dir.set_warehouse_aside(Utc::now())?;
+        tracing::warn!(reason, kept = %kept.display(), "renamed the warehouse: building a new one from the stage");
+    }
     Ok(())
 }
 
@@ -140,6 +152,8 @@ pub(crate) enum Work {
     Run,
     /// Only load the runs on the stage and compute their figures.
     Replay,
+    /// Like `Replay`, with a new warehouse.
+    Rebuild,
 }
 
 /// Executes a request on the configured stage and warehouse.
@@ -193,7 +207,7 @@ async fn execute_on_duckdb(
     let models = config.models_with(&stage).await?;
     let mut summary = None;
     for attempt in 0..ATTEMPTS {
-        let copy = open_copy(config, &stage).await?;
+        let copy = open_copy(config, &stage, if attempt == 0 { work } else { Work::Replay }).await?;
         let warehouse = open_warehouse(config, &stage, &copy, models).await?;
         let journals = Some(Journals::beside(stage.root()));
         let stage = stage.clone();
@@ -230,7 +244,7 @@ fn changes_data(summary: &Summary) -> bool {
 }
 
 /// How long to wait for other processes, with a message on stderr when a wait begins.
-fn patience(config: &ResolvedConfig) -> Patience<'static> {
+pub(super) fn patience(config: &ResolvedConfig) -> Patience<'static> {
     Patience { limit: config.wait_lock, tell: &note }
 }
 
@@ -271,7 +285,7 @@ async fn execute_on(
     let bars = Bars::new(Arc::clone(&client), config.display, signals.clone());
     let summary = match work {
         Work::Run => host.run(request, &bars).await,
-        Work::Replay => host.replay(request, &bars).await,
+        Work::Replay | Work::Rebuild => host.replay(request, &bars).await,
     };
     bars.finish();
     if summary.is_err() && host.warehouse.is_billed() {
@@ -298,7 +312,12 @@ pub(crate) fn print_summary(json: bool, warehouse: &str, summary: &Summary) -> R
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map(|failure| &failure.reason).or(summary.notes.first());
         let reason = reason.map_or("no task succeeded", String::as_str);
-        error(&format!("findata: {reason}"));
+        output::failure(&Report {
+            kind: "run_failed",
+            message: reason,
+            hint: "the summary on standard output has the reasons; correct them, then run again",
+            exit_code: summary.status.exit_code(),
+        });
     }
     Ok(summary.status.exit_code())
 }

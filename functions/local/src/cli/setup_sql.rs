@@ -34,7 +34,8 @@ pub(crate) struct Args {
     /// Prefix of all object names, so that two installations can share an account [default: findata]
     #[arg(long)]
     name: Option<String>,
-    /// Recreate the tables of computed figures after an upgrade that changed them; the next run refills them
+    /// Recreate the tables of computed figures; the next run fills them. `findata upgrade` recreates only those that have
+    /// changed
     #[arg(long)]
     replace_figures: bool,
     /// Print the script that adds a second key to the service user, so that keys can change without downtime

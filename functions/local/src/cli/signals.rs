@@ -9,7 +9,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::output::{error, note};
+use super::output::{self, Report, note};
 
 /// Message for a signal that arrives while no call is in flight. Says what is kept and how to
 /// continue.
@@ -141,11 +141,27 @@ impl Signals {
     }
 }
 
+/// Makes a write beyond the limit of file sizes (`ulimit -f`) fail like one on a full disk. Without a handler, the
+/// signal SIGXFSZ kills the process, which would leave temporary files.
+#[cfg(unix)]
+pub(crate) fn survive_file_limit() {
+    // Without a handler, the process only ends less cleanly.
+    let _ = signal_hook::flag::register(libc::SIGXFSZ, Arc::default());
+}
+
+#[cfg(not(unix))]
+pub(crate) fn survive_file_limit() {}
+
 /// Ends the process without running destructors. Threads of DuckDB may still be running, and its
 /// file is consistent without a clean shutdown.
 fn end(signal: Signal, message: &str) -> ! {
     let separator = if message.is_empty() { "" } else { ": " };
-    error(&format!("findata: ended by {}{separator}{message}", signal.name()));
+    output::failure(&Report {
+        kind: "interrupted",
+        message: &format!("ended by {}{separator}{message}", signal.name()),
+        hint: "run again: the next run continues",
+        exit_code: signal.exit_code(),
+    });
     findata_duckdb::remove_spill_folders();
     signal_hook::low_level::exit(signal.exit_code().into())
 }

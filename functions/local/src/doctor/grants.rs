@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use findata_domain::{Result, catalog::CATALOG};
 use findata_models::ops::{OPS, STAGING};
-use findata_models::{Models, PUBLISHED};
+use findata_models::{Models, PUBLISHED, tables::SCHEMAS};
 use findata_pipeline::ports::warehouse::Warehouse;
 use findata_snowflake::Settings;
 
@@ -77,12 +77,26 @@ pub(super) fn needed(settings: &Settings, models: &Models) -> Vec<Grant> {
     all
 }
 
-/// Returns the grants of a role and of all roles that are granted to it.
+/// Returns the role that owns the tables, if it is `role` or one that is granted to it.
 ///
 /// # Errors
 /// The errors of [`Warehouse::query`].
-pub(super) async fn held(role: &str, warehouse: &mut impl Warehouse) -> Result<BTreeSet<Grant>> {
-    let mut held = BTreeSet::new();
+pub async fn owner(settings: &Settings, warehouse: &mut impl Warehouse) -> Result<Option<String>> {
+    let schemas =
+        SCHEMAS.map(|schema| Grant::new("ownership", "schema", &format!("{}.{schema}", settings.database)));
+    let held = held(&settings.role, warehouse).await?;
+    let owner = held
+        .get(&schemas[0])
+        .filter(|owner| schemas.iter().all(|schema| held.get(schema) == Some(*owner)));
+    Ok(owner.cloned())
+}
+
+/// Returns the grants of a role and of all roles that are granted to it, each with the role that has it.
+///
+/// # Errors
+/// The errors of [`Warehouse::query`].
+pub(super) async fn held(role: &str, warehouse: &mut impl Warehouse) -> Result<BTreeMap<Grant, String>> {
+    let mut held = BTreeMap::new();
     let mut roles = vec![role.to_ascii_uppercase()];
     let mut seen = BTreeSet::new();
     while let Some(role) = roles.pop() {
@@ -98,7 +112,7 @@ pub(super) async fn held(role: &str, warehouse: &mut impl Warehouse) -> Result<B
                 if is_role && is_plain_name {
                     roles.push(name.clone());
                 }
-                held.insert(Grant::new(privilege, kind, name));
+                held.insert(Grant::new(privilege, kind, name), role.clone());
             }
         }
     }
@@ -107,10 +121,10 @@ pub(super) async fn held(role: &str, warehouse: &mut impl Warehouse) -> Result<B
 
 /// Describes each missing grant and the statement that grants it. If all tables of a schema lack a
 /// privilege, one statement covers the schema.
-pub(super) fn missing(role: &str, needed: &[Grant], held: &BTreeSet<Grant>) -> Vec<(String, String)> {
+pub(super) fn missing(role: &str, needed: &[Grant], held: &BTreeMap<Grant, String>) -> Vec<(String, String)> {
     let has = |grant: &Grant| {
         let ownership = Grant { privilege: "OWNERSHIP".into(), ..grant.clone() };
-        held.contains(grant) || held.contains(&ownership)
+        held.contains_key(grant) || held.contains_key(&ownership)
     };
     let group =
         |grant: &Grant| Some((grant.schema()?.to_owned(), grant.kind.clone(), grant.privilege.clone()));
@@ -160,8 +174,9 @@ mod tests {
             grant("insert", "table", "d.raw.a"),
             grant("insert", "table", "d.raw.b"),
         ];
-        let held =
-            BTreeSet::from([grant("ownership", "warehouse", "wh"), grant("insert", "table", "d.raw.a")]);
+        let held = [grant("ownership", "warehouse", "wh"), grant("insert", "table", "d.raw.a")]
+            .map(|g| (g, "r".to_owned()));
+        let held = BTreeMap::from(held);
         let statements: Vec<String> = missing("r", &needed, &held).into_iter().map(|(_, fix)| fix).collect();
         assert_eq!(
             statements,
@@ -170,6 +185,8 @@ mod tests {
                 "grant insert on table d.raw.b to role r"
             ]
         );
-        assert!(missing("r", &needed, &needed.iter().cloned().collect()).is_empty());
+        assert!(
+            missing("r", &needed, &needed.iter().map(|g| (g.clone(), "r".to_owned())).collect()).is_empty()
+        );
     }
 }

@@ -6,11 +6,12 @@ mod fmp;
 mod grants;
 
 pub use data_dir::data_dir;
-use findata_domain::{Error, Result};
+use findata_domain::{Error, Result, schema_version};
 use findata_models::{Models, hashes};
 use findata_pipeline::ports::{stage::Stage, warehouse::Warehouse};
 use findata_snowflake::{Settings, Snowflake};
 pub use fmp::probe;
+pub use grants::owner;
 use serde::Serialize;
 
 /// The result of one check.
@@ -108,9 +109,12 @@ async fn snowflake_checks(settings: &Settings, warehouse: &mut Snowflake, models
 
 /// Checks that this version of findata created the tables and views.
 async fn tables(warehouse: &mut Snowflake, models: &Models) -> Check {
-    match warehouse.query("select file, sha256 from ops.models").await {
+    match warehouse.query(schema_version::RECORDED).await {
         Err(error) => Check::from_error("tables", &error, "run the script of `findata setup-sql`"),
         Ok(rows) => {
+            if let Err(error) = schema_version::require_current(&rows) {
+                return Check::from_error("tables", &error, "`findata upgrade --plan` shows the changes");
+            }
             let deployed = hashes::known(rows);
             let outdated = hashes::hashes(&models.tables)
                 .into_iter()
@@ -124,7 +128,7 @@ async fn tables(warehouse: &mut Snowflake, models: &Models) -> Check {
                 n => Check::failed(
                     "tables",
                     format!("{n} tables or views are from another version of findata"),
-                    "run the script of `findata setup-sql --replace-figures`; the next run recomputes all figures",
+                    "run `findata upgrade`; the next run recomputes all figures",
                 ),
             }
         }

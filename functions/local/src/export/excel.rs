@@ -1,7 +1,7 @@
 //! Writes Excel workbooks: one sheet for each source, with typed cells.
 
 use std::{
-    io,
+    any::Any,
     panic::{self, AssertUnwindSafe},
     path::Path,
 };
@@ -43,14 +43,29 @@ pub(super) fn write(
     part: &Path,
     stop: &CancellationToken,
 ) -> Result<u64> {
-    // rust_xlsxwriter panics if it cannot write to its temporary file, because the disk is full. The
-    // panic's own message, which is not for users, is not printed.
+    // rust_xlsxwriter panics if it cannot write to its temporary file, for example because the disk is full. Its
+    // message is a part of the error, so it is not printed as well.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     let result =
         panic::catch_unwind(AssertUnwindSafe(|| write_book(connection, sources, target, part, stop)));
     panic::set_hook(hook);
-    result.unwrap_or_else(|_| Err(unwritable(&target.path, &io::ErrorKind::StorageFull.into())))
+    result.unwrap_or_else(|panic| Err(aborted(&target.path, panic.as_ref())))
+}
+
+/// The error for a panic of rust_xlsxwriter. Its cause is known only from the message.
+fn aborted(path: &Path, panic: &(dyn Any + Send)) -> Error {
+    let message = match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
+        (Some(text), _) => text,
+        (None, Some(text)) => *text,
+        (None, None) => "no message",
+    };
+    Error::Stop(format!(
+        "the writer of Excel files failed ({}); nothing was written to {}: if the message names a full disk or a limit of \
+         file sizes, free some space or raise the limit, otherwise use --format parquet or csv",
+        message.lines().next().unwrap_or_default(),
+        path.display()
+    ))
 }
 
 fn write_book(
@@ -229,6 +244,19 @@ fn workbook_failure(target: &Target, error: XlsxError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_of_the_writer_is_reported_with_its_message() {
+        let reported = |panic: Box<dyn Any + Send>| aborted(Path::new("x.xlsx"), panic.as_ref());
+        for (panic, expected) in [
+            (panic::catch_unwind(|| panic!("row {} is missing", 7)), "failed (row 7 is missing)"),
+            (panic::catch_unwind(|| panic!("no sheet")), "failed (no sheet)"),
+            (panic::catch_unwind(|| panic::panic_any(7)), "failed (no message)"),
+        ] {
+            let error = reported(panic.unwrap_err());
+            assert!(matches!(&error, Error::Stop(text) if text.contains(expected)), "{error:?}");
+        }
+    }
 
     #[test]
     fn names_of_sheets_are_short_and_unique() {

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use ::duckdb::Connection;
 use findata_domain::{Error, Result, sql::literal};
-use findata_duckdb::{is_disk_full, resource_failure};
+use findata_duckdb::{is_disk_full, is_file_too_large, resource_failure};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use target::unwritable;
 pub use target::{Format, Layout, Target};
 
 /// A table or a query.
@@ -57,7 +58,7 @@ pub fn write(
         }
     };
     // One transaction, so that all files show the same state of the warehouse.
-    connection.execute_batch("begin").map_err(|e| failure(target, &e))?;
+    connection.execute_batch("begin").map_err(|e| interrupted(failure(target, &e)))?;
     if target.format == Format::Xlsx {
         let sheets = if target.is_file {
             vec![sources]
@@ -133,10 +134,13 @@ pub(crate) fn texts(connection: &Connection, query: &str) -> ::duckdb::Result<Ve
 
 /// Classifies an error of DuckDB.
 fn failure(target: &Target, error: &::duckdb::Error) -> Error {
+    if is_file_too_large(error) {
+        return unwritable(&target.path, &std::io::ErrorKind::FileTooLarge.into());
+    }
     if is_disk_full(error) {
         return Error::Resource(format!(
-            "no space left on the disk for {} or for temporary files in {}: free some space, choose another \
-             --output, or set TMPDIR",
+            "no space left on the disk for {} or for temporary files in {}; nothing was written: free some space, \
+             choose another --output, or set TMPDIR",
             target.path.display(),
             std::env::temp_dir().display()
         ));

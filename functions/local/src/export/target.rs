@@ -182,7 +182,13 @@ impl Target {
             // Somebody else may have created the file in the meantime.
             self.check_replaceable(&path)?;
             let bytes = size(&part);
-            self.replace(&part, &path).map_err(|e| self.unwritable(&e))?;
+            self.replace(&part, &path).map_err(|error| match written.len() {
+                0 => unwritable(&path, &error),
+                n => Error::Resource(format!(
+                    "cannot write {}: {error}; {n} of the files are complete, and no file is incomplete",
+                    path.display()
+                )),
+            })?;
             written.push(Written { path: path.display().to_string(), rows, bytes });
         }
         Ok(written)
@@ -211,9 +217,14 @@ impl Target {
     }
 }
 
+/// An error before the first file was complete.
 pub(super) fn unwritable(path: &Path, error: &io::Error) -> Error {
+    let fix = match error.kind() {
+        io::ErrorKind::FileTooLarge => "raise the limit of file sizes (ulimit -f)",
+        _ => "free some space",
+    };
     Error::Resource(format!(
-        "cannot write {}: {error}; free some space, or choose another --output",
+        "cannot write {}: {error}; nothing was written: {fix}, or choose another --output",
         path.display()
     ))
 }

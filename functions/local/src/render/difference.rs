@@ -2,18 +2,20 @@
 
 use std::fmt::Write;
 
-use super::{count, counted};
+use super::{
+    count, counted,
+    table::{cut, fill},
+};
 use crate::diff::{Change, Difference};
 
-/// Formats the summary, then the changes.
-pub fn difference(difference: &Difference) -> String {
-    let mut text = format!(
-        "from {} ({} UTC)\nto   {} ({} UTC)\n\n",
-        difference.old.run_id,
-        difference.old.published_at,
-        difference.new.run_id,
-        difference.new.published_at
-    );
+/// Formats the summary, then the changes. No line is longer than `width`.
+pub fn difference(difference: &Difference, width: usize) -> String {
+    let mut text = String::new();
+    for (name, run) in [("from", &difference.old), ("to  ", &difference.new)] {
+        let _ =
+            writeln!(text, "{}", fill(&format!("{name} {} ({} UTC)", run.run_id, run.published_at), width));
+    }
+    text.push('\n');
     if difference.summary.is_empty() {
         text.push_str("no figure changed\n");
         return text;
@@ -31,40 +33,52 @@ pub fn difference(difference: &Difference) -> String {
         let _ = writeln!(text, "{:<20}{companies}{figures}", line.reason);
     }
     let most = difference.companies.iter().map(|(symbol, n)| format!("{symbol} {}", count(*n)));
-    let _ = writeln!(text, "\nmost changes: {}", most.collect::<Vec<_>>().join(", "));
+    let most = format!("most changes: {}", most.collect::<Vec<_>>().join(", "));
+    let _ = writeln!(text, "\n{}", fill(&most, width));
     if difference.changes.is_empty() {
         return text;
     }
-    let metric = width(&difference.changes, |change| change.metric.len());
-    let symbol = width(&difference.changes, |change| change.symbol.len());
-    text.push('\n');
-    for change in &difference.changes {
+    text.push_str(&changes(&difference.changes, width));
+    let listed = difference.changes.len() as u64;
+    if listed < difference.total {
+        let rest = format!(
+            "{} of {} listed: select with --symbol and --metric, or raise --limit",
+            count(listed),
+            counted(difference.total, "change")
+        );
+        let _ = writeln!(text, "\n{}", fill(&rest, width));
+    }
+    text
+}
+
+/// Formats the changes, with a heading for each company, table and day. Names of figures are cut if the line would
+/// be too long.
+fn changes(changes: &[Change], width: usize) -> String {
+    let longest = |of: &dyn Fn(&Change) -> usize| changes.iter().map(of).max().unwrap_or(0);
+    let old = longest(&|change| number(change.old).len());
+    let new = longest(&|change| number(change.new).len());
+    let reason = longest(&|change| change.reason.len());
+    let others = "    ".len() + old + " -> ".len() + new + "  ".len() + reason;
+    let metric = longest(&|change| change.metric.len()).min(width.saturating_sub(others)).max(1);
+    let mut text = String::new();
+    let mut last = None;
+    for change in changes {
+        let heading = (&change.symbol, &change.table, &change.date, &change.basis);
+        if last != Some(heading) {
+            let line = format!("{}  {} {}  {}", change.symbol, change.date, change.basis, change.table);
+            let _ = writeln!(text, "\n{}", fill(&line, width));
+            last = Some(heading);
+        }
         let _ = writeln!(
             text,
-            "{:<symbol$}  {} {:<6}  {:<metric$}  {:>14} -> {:>14}  {}",
-            change.symbol,
-            change.date,
-            change.basis,
-            change.metric,
+            "  {:<metric$}  {:>old$} -> {:>new$}  {}",
+            cut(&change.metric, metric),
             number(change.old),
             number(change.new),
             change.reason
         );
     }
-    let listed = difference.changes.len() as u64;
-    if listed < difference.total {
-        let _ = writeln!(
-            text,
-            "\n{} of {} listed: select with --symbol and --metric, or raise --limit",
-            count(listed),
-            counted(difference.total, "change")
-        );
-    }
     text
-}
-
-fn width(changes: &[Change], of: fn(&Change) -> usize) -> usize {
-    changes.iter().map(of).max().unwrap_or(0)
 }
 
 /// Formats a figure with six significant digits.

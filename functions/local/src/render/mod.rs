@@ -11,6 +11,7 @@ mod snapshot;
 mod status;
 mod summary;
 pub mod table;
+mod upgrade;
 
 use findata_report::Format;
 use indicatif::HumanCount;
@@ -23,6 +24,7 @@ pub use plan::plan;
 pub use snapshot::snapshot;
 pub use status::status;
 pub use summary::summary;
+pub use upgrade::{UpgradeState, upgrade};
 
 /// Formats a count with commas between groups of three digits.
 pub(crate) fn count(n: u64) -> String {

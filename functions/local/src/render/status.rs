@@ -59,10 +59,10 @@ fn warehouse(of: &Status) -> String {
 }
 
 fn open_run(run: &OpenRun) -> String {
-    let state = if run.in_progress {
-        "in progress"
-    } else {
-        "interrupted; the next run continues it"
+    let state = match run.in_progress {
+        Some(true) => "in progress",
+        Some(false) => "interrupted; the next run continues it",
+        None => "has not ended; it is in progress, or the next run continues it",
     };
     let began = run.started_at.map(|at| format!(", began {}", minute(at))).unwrap_or_default();
     let fetched = match run.step {

@@ -145,6 +145,12 @@ pub fn fill(text: &str, width: usize) -> String {
     textwrap::fill(text, width)
 }
 
+/// Wraps a text at spaces, and indents its first line and all others.
+pub fn fill_indented(text: &str, width: usize, first: usize, others: usize) -> String {
+    let (first, others) = (" ".repeat(first), " ".repeat(others));
+    textwrap::fill(text, textwrap::Options::new(width).initial_indent(&first).subsequent_indent(&others))
+}
+
 /// Cuts a text to a width, and marks the cut.
 pub fn cut(text: &str, width: usize) -> Cow<'_, str> {
     if display_width(text) <= width {

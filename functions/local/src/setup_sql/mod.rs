@@ -6,9 +6,10 @@
 
 mod values;
 
-use findata_domain::sql::literal;
+use findata_domain::{schema_version, sql::literal};
 use findata_models::tables;
 use findata_models::{Model, Models, hashes};
+use findata_snowflake::Settings;
 pub use values::{Given, Values};
 
 macro_rules! file {
@@ -57,6 +58,21 @@ pub fn rotate_key(values: &Values) -> String {
 /// Returns the script that drops everything.
 pub fn teardown(values: &Values) -> String {
     filled(file!("teardown.sql"), values)
+}
+
+/// Returns the script that upgrades the tables, for their owner. Without a known owner, the name follows that of
+/// the functions' role.
+pub fn upgrade_script(settings: &Settings, owner: Option<&str>, statements: &[String]) -> String {
+    let prefix = settings.role.strip_suffix("_loader").unwrap_or("findata");
+    let owner = owner.map_or_else(|| format!("{prefix}_deploy"), str::to_owned);
+    let head = [
+        format!(
+            "-- Upgrades the tables of findata. Run it as the role that owns them; it can be run again.\nuse role {owner}"
+        ),
+        format!("use warehouse {}", settings.warehouse),
+        format!("use database {}", settings.database),
+    ];
+    head.iter().chain(statements).map(|statement| format!("{statement};\n")).collect()
 }
 
 /// Splits a script into statements, each with the comments before it and without its semicolon. A
@@ -156,6 +172,12 @@ fn create_tables(name: &str, replace_figures: bool, models: &Models) -> String {
         }
     };
     all.extend(models.tables.iter().map(create));
+    // The tables of an existing account have the version with which they were created.
+    let new = schema_version::record_version_if_new();
+    all.push(format!("-- the version of new tables\n{new}"));
+    if replace_figures {
+        all.extend(schema_version::record_version());
+    }
     let hashes = hashes::hashes(&models.tables);
     let hashes: Vec<String> =
         hashes.iter().map(|(f, h)| format!("({}, {})", literal(f), literal(h))).collect();

@@ -71,8 +71,9 @@ pub struct OpenRun {
     pub run_id: RunId,
     /// When it began, from its id.
     pub started_at: Option<DateTime<Utc>>,
-    /// Whether a process works on it: another process has the warehouse open.
-    pub in_progress: bool,
+    /// Whether a process works on it: another process has the warehouse open. `None` if that cannot be
+    /// known, because other machines may use the stage.
+    pub in_progress: Option<bool>,
     /// The step that is not finished: fetch, load or compute.
     pub step: &'static str,
     /// Number of symbols and of batches to fetch, and how many batches are fetched.
@@ -120,7 +121,7 @@ impl Status {
     pub async fn read(inputs: Inputs<'_, impl Stage>) -> Result<Self> {
         let Inputs { stage, stage_name, warehouse, limits, fmp_key, clock, now } = inputs;
         let keys: BTreeSet<String> = stage.list("runs/").await?.into_iter().collect();
-        let summaries = summaries(stage, &keys).await?;
+        let summaries = newest_summaries(stage, &keys, RUNS).await?;
         let mut plans = Vec::new();
         let mut open_runs = Vec::new();
         for run in ledger::runs_with("plan.json", &keys).into_iter().rev() {
@@ -165,11 +166,18 @@ impl Status {
     }
 }
 
-/// Reads the newest summaries, newest first.
-async fn summaries(stage: &impl Stage, keys: &BTreeSet<String>) -> Result<Vec<Summary>> {
+/// Reads up to `most` summaries, newest first. Leaves out those that cannot be read.
+///
+/// # Errors
+/// The stage's errors.
+pub async fn newest_summaries(
+    stage: &impl Stage,
+    keys: &BTreeSet<String>,
+    most: usize,
+) -> Result<Vec<Summary>> {
     let mut found = Vec::new();
     for run in ledger::runs_with("summary.json", keys).into_iter().rev() {
-        if found.len() == RUNS {
+        if found.len() == most {
             break;
         }
         let summary = stage::read_json::<Summary>(stage, &ledger::summary_key(&run)).await;
@@ -183,7 +191,7 @@ fn readable<T>(read: Result<T>, run: &RunId) -> Result<Option<T>> {
     match read {
         Ok(value) => Ok(Some(value)),
         Err(error @ (Error::Damaged(_) | Error::Retry { .. })) => {
-            tracing::warn!(%run, %error, "the status leaves out a run that cannot be read");
+            tracing::warn!(%run, %error, "left out a run that cannot be read");
             Ok(None)
         }
         Err(error) => Err(error),
@@ -202,7 +210,7 @@ fn past_run(summary: &Summary) -> PastRun {
     }
 }
 
-fn open_run(run: &RunId, plan: &PlanOutline, keys: &BTreeSet<String>, in_progress: bool) -> OpenRun {
+fn open_run(run: &RunId, plan: &PlanOutline, keys: &BTreeSet<String>, in_progress: Option<bool>) -> OpenRun {
     let prefix = ledger::batches_prefix(run);
     let step = match () {
         () if keys.contains(&ledger::loaded_key(run)) => "compute",

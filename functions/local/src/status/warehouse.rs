@@ -15,8 +15,9 @@ use crate::working_copy;
 pub struct WarehouseState {
     /// Name for people.
     pub name: String,
-    /// Whether a run is in progress. The tables are then those of the run before.
-    pub has_run: bool,
+    /// Whether a run is in progress. The tables are then those of the run before. `None` on Snowflake, which
+    /// other machines change.
+    pub has_run: Option<bool>,
     /// Why it was not read.
     pub not_read: Option<String>,
     /// Number of companies.
@@ -32,7 +33,7 @@ impl WarehouseState {
     pub fn read(path: &Path, memory: MemoryLimit) -> Self {
         let state = WarehouseState {
             name: path.display().to_string(),
-            has_run: working_copy::has_run(path),
+            has_run: Some(working_copy::has_run(path)),
             ..WarehouseState::default()
         };
         if !path.exists() {

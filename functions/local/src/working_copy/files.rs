@@ -26,16 +26,17 @@ pub(super) struct Paths {
     pub next: PathBuf,
     /// A copy that is being written.
     pub part: PathBuf,
+    /// The file from before the last upgrade of the tables.
+    pub previous: PathBuf,
+    /// The upgraded file that a rollback replaced.
+    pub upgraded: PathBuf,
     /// The file that a run locks.
     pub lock: PathBuf,
 }
 
 impl Paths {
     pub(super) fn of(published: &Path) -> Self {
-        // A link is followed, because renaming a file over the link would replace the link.
-        let is_link = fs::symlink_metadata(published).is_ok_and(|file| file.is_symlink());
-        let target = if is_link { fs::canonicalize(published).ok() } else { None };
-        let published = target.as_deref().unwrap_or(published);
+        let published = &target(published);
         let name = published.display().to_string();
         let stem = name.strip_suffix(".duckdb").unwrap_or(&name);
         let beside = |ending: &str| PathBuf::from(format!("{stem}.{ending}"));
@@ -49,9 +50,24 @@ impl Paths {
             pair: beside("working.json"),
             next: beside("next.duckdb"),
             part: beside("part.duckdb"),
+            previous: beside("previous.duckdb"),
+            upgraded: beside("upgraded.duckdb"),
             lock: beside("lock"),
         }
     }
+}
+
+/// Maximum number of links that are followed, like Linux.
+const MAX_LINKS: usize = 40;
+
+/// Follows links, because renaming a file over a link would replace the link. The file may not exist yet.
+pub(crate) fn target(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok(link) = fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(link);
+    }
+    path
 }
 
 /// Tells whether a file was replaced or changed. DuckDB writes a file only in checkpoints.
@@ -89,8 +105,26 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
             from.display(),
             to.display()
         )),
+        ErrorKind::FileTooLarge => Error::Resource(format!(
+            "cannot copy {} to {}: {error}; raise the limit of file sizes (ulimit -f), then run again; nothing is lost",
+            from.display(),
+            to.display()
+        )),
         _ => cannot("write", to, &error),
     })
+}
+
+/// Gives a file a second name, so that it stays when another file is renamed over it. A file system
+/// without links gets a copy.
+pub(super) fn keep(path: &Path, kept: &Path) -> Result<()> {
+    let link = PathBuf::from(format!("{}.part", kept.display()));
+    remove(&link)?;
+    if fs::hard_link(path, &link).is_err() {
+        copy(path, &link).inspect_err(|_| drop(remove(&link)))?;
+    }
+    rename(&link, kept)?;
+    // A rename of one name of a file over another one leaves both.
+    remove(&link)
 }
 
 /// Renames a file and waits until the disk has the new name.

@@ -27,7 +27,7 @@ pub(crate) use setting::Source;
 use setting::{Faults, Setting, applies_to};
 pub(crate) use variables::Variables;
 
-use super::Failure;
+use super::{Failure, output};
 
 /// Name of the file with options.
 const FILE: &str = "findata.toml";
@@ -117,6 +117,9 @@ pub(crate) fn parse(
         if let Some(text) = read(&path, given.is_some())? {
             settings.extend(toml_file::parse(&text, &path, &built, &folder, &mut faults));
         }
+    }
+    if settings.iter().any(|setting| setting.id == "json" && setting.values == ["true"]) {
+        output::set_json(true);
     }
     faults.into_result()?;
     let applied = applied(&settings, &called, &built, &explicit)?;
@@ -229,11 +232,18 @@ fn refused(error: clap::Error, applied: &[Setting], built: &Command, called: &st
     match setting {
         None => Refused::Arguments(error),
         Some(setting) => {
-            let text = error.render().to_string();
-            let text = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default().trim();
+            let text = message(&error);
+            let text = text.split("\n\n").next().unwrap_or_default();
             Error::Config(format!("{}: {text}", setting.source.name_of(&setting.id))).into()
         }
     }
+}
+
+/// The message of an error of clap, without the usage.
+pub(crate) fn message(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let end = ["\n\nUsage", "\n\nFor more information"].iter().filter_map(|end| text.find(end)).min();
+    text[..end.unwrap_or(text.len())].trim_start_matches("error: ").trim().to_owned()
 }
 
 /// The folder of the configuration: that of the file in `--config`, otherwise the current folder.

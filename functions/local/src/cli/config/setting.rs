@@ -9,6 +9,7 @@ use clap::{Arg, Command, ValueHint};
 use findata_domain::Error;
 
 use super::dotenv::Entry;
+use crate::cli::nearest::nearest;
 
 /// Variables of options without a value. clap reads the variables of the other options.
 pub(super) const FLAGS: [(&str, &str); 2] = [("FINDATA_JSON", "json"), ("FINDATA_QUIET", "quiet")];
@@ -161,13 +162,6 @@ fn unknown_variable<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Opt
         None => "findata has no such variable".to_owned(),
     };
     Some(format!("unknown variable {name}: {hint}"))
-}
-
-/// Returns the name with the fewest typing errors, if it has few enough to be meant.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let similarity = |other: &str| strsim::normalized_damerau_levenshtein(name, other);
-    let best = known.map(|other| (similarity(other), other)).max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (best.0 >= 0.6).then_some(best.1)
 }
 
 /// Parses a boolean variable.

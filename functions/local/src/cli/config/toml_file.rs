@@ -8,7 +8,8 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::setting::{Faults, Setting, Source, nearest, rebased};
+use super::setting::{Faults, Setting, Source, rebased};
+use crate::cli::nearest::nearest;
 
 /// Options that a file cannot set.
 const NOT_IN_A_FILE: [&str; 3] = ["config", "help", "version"];

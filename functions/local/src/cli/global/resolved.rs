@@ -1,11 +1,11 @@
 //! The resolved configuration, and what commands open with it.
 
-use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, sync::Once, time::Duration};
 
 use ::duckdb::Connection;
 use chrono::{NaiveDate, TimeDelta};
 use findata_aws::s3_stage::{Location, S3Stage};
-use findata_domain::{Error, Symbol, clock::AnyClock};
+use findata_domain::{Error, Symbol, clock::AnyClock, schema_version::SCHEMA_VERSION};
 use findata_duckdb::{DuckDb, MemoryLimit, Reach, as_of};
 use findata_fmp::{ClientSettings, FmpPlan, LIMIT_PAUSE, MOST_IN_FLIGHT_ON_LAPTOP, SourceKind};
 use findata_models::Models;
@@ -18,6 +18,7 @@ use crate::{
         Failure,
         color::Display,
         last_home::{Found, LastHomes},
+        note,
     },
     data_dir::DataDir,
     working_copy,
@@ -88,7 +89,21 @@ impl ResolvedConfig {
             (None, Some(day)) => {
                 Ok(as_of::open(&self.data_dir.warehouse, day, reach, self.memory, Models::built_in()?)?)
             }
-            (None, None) => Ok(DuckDb::open_to_read(&self.data_dir.warehouse, reach, self.memory)?),
+            (None, None) => {
+                let (connection, version) =
+                    DuckDb::open_version(&self.data_dir.warehouse, reach, self.memory)?;
+                if version.is_some_and(|version| version < SCHEMA_VERSION) {
+                    // A command may open the file several times.
+                    static NOTE: Once = Once::new();
+                    NOTE.call_once(|| {
+                        note(
+                            "the warehouse has the tables of an earlier findata: `findata upgrade`, or the next run, brings \
+                             them to the version of this one",
+                        );
+                    });
+                }
+                Ok(connection)
+            }
         }
     }
 

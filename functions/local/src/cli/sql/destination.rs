@@ -1,18 +1,20 @@
 //! Where the rows go: standard output or a file.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use findata_domain::Error;
 
 use super::Format;
-use crate::cli::{
-    Failure,
-    output::{self, Reader},
-    terminal,
+use crate::{
+    atomic_file::AtomicFile,
+    cli::{
+        Failure,
+        output::{self, Reader},
+        terminal,
+    },
 };
 
 /// Width of a table in a file.
@@ -29,9 +31,7 @@ pub(crate) enum Destination {
 /// A file that is being written.
 pub(crate) struct Target {
     path: PathBuf,
-    /// The temporary file beside it. `None` for a device or a pipe, which is written directly.
-    part: Option<PathBuf>,
-    file: BufWriter<File>,
+    file: AtomicFile,
     bytes: u64,
 }
 
@@ -42,20 +42,8 @@ impl Destination {
             return Ok(Destination::Stdout);
         };
         refuse_folder(path)?;
-        // A link stays, and the file to which it points is replaced.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let is_special = fs::metadata(&path).is_ok_and(|found| !found.is_file());
-        let part = (!is_special).then(|| {
-            let mut part = path.as_os_str().to_owned();
-            part.push(format!(".{}.part", std::process::id()));
-            PathBuf::from(part)
-        });
-        let opened = match &part {
-            Some(part) => File::create(part),
-            None => File::options().write(true).open(&path),
-        };
-        let file = BufWriter::new(opened.map_err(|e| failed(&path, &e))?);
-        Ok(Destination::File(Target { path, part, file, bytes: 0 }))
+        let file = AtomicFile::create(path).map_err(|e| failed(path, &e))?;
+        Ok(Destination::File(Target { path: path.to_owned(), file, bytes: 0 }))
     }
 
     /// Returns the width of a table.
@@ -82,13 +70,8 @@ impl Destination {
 
     /// Completes the file. Returns its size.
     pub(crate) fn finish(self) -> Result<u64, Failure> {
-        let Destination::File(mut target) = self else { return Ok(0) };
-        target.file.flush().map_err(|e| failed(&target.path, &e))?;
-        if let Some(part) = &target.part {
-            fs::rename(part, &target.path).map_err(|e| failed(&target.path, &e))?;
-            // The file must stay when the target is dropped.
-            target.part = None;
-        }
+        let Destination::File(target) = self else { return Ok(0) };
+        target.file.finish().map_err(|e| failed(&target.path, &e))?;
         Ok(target.bytes)
     }
 }
@@ -103,15 +86,6 @@ pub(super) fn refuse_folder(path: &Path) -> Result<(), Failure> {
         )));
     }
     Ok(())
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        if let Some(part) = &self.part {
-            // The error that ended the query is reported.
-            let _ = fs::remove_file(part);
-        }
-    }
 }
 
 fn failed(path: &Path, error: &io::Error) -> Failure {

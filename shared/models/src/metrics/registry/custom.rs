@@ -26,6 +26,7 @@ use crate::metrics::{
     lines::is_line,
     market::{MarketMetric, Source},
 };
+use crate::toml_file;
 use entry::{Declared, Entry};
 
 /// Maximum size of the file. The built-in ratios take 30 KiB.
@@ -158,11 +159,7 @@ fn decode<'a>(file: &'a [u8], name: &str) -> Result<&'a str> {
 /// Reads the entries. An entry that cannot be read is left out.
 fn read(text: &str, faults: &mut Vec<Fault>) -> Entries {
     let mut entries = Entries::default();
-    let (document, broken) = DeTable::parse_recoverable(text);
-    for error in broken {
-        let line = error.span().map_or(1, |span| line_of(text, span.start));
-        faults.push((line, error.message().to_owned()));
-    }
+    let document = toml_file::parse(text, faults);
     for (key, value) in document.get_ref() {
         let line = line_of(text, key.span().start);
         let (kind, DeValue::Array(array)) = (key.get_ref().as_ref(), value.get_ref()) else {
