@@ -79,7 +79,7 @@ impl<'a> Differences<'a> {
             statements.extend(apply_difference(table, run, now));
         }
         statements.extend_from_slice(also);
-        fence.write(warehouse, &statements).await?;
+        fence.write_computed(warehouse, &statements).await?;
         let both =
             |table: &&PublishedTable| ["added", "removed"].map(|prefix| format!("{prefix}_{}", table.name));
         let temporary: Vec<String> = self.tables.iter().flat_map(both).collect();
@@ -106,6 +106,8 @@ async fn add_difference(
 async fn add_all(table: &PublishedTable, is_first: bool, warehouse: &mut impl Warehouse) -> Result<()> {
     let name = table.name;
     if is_first && table.versions != Versions::OfStatements {
+        // An earlier attempt in the same session may have left the table.
+        warehouse.execute(&format!("drop table if exists added_{name}")).await?;
         warehouse.execute(&format!("alter table new_{name} rename to added_{name}")).await?;
     } else {
         let into = destination(&format!("added_{name}"), is_first);

@@ -5,17 +5,16 @@
 //! `known_to`. Versions are compared by set differences over whole rows, so that NULLs compare as
 //! equal and no column can be missed.
 
-use findata_domain::Result;
+use findata_domain::{Result, sql::ONE_ROW};
 use findata_pipeline::ports::warehouse::Warehouse;
 
 use findata_models::{Extent, PublishedTable};
 
 /// Whether any company has a past vintage in this run.
 pub(crate) async fn has_past_vintages(warehouse: &mut impl Warehouse) -> Result<bool> {
-    Ok(!warehouse
-        .query("select 'past' where exists (select 1 from vintages where not is_current)")
-        .await?
-        .is_empty())
+    let query =
+        format!("select 'past' from {ONE_ROW} where exists (select 1 from vintages where not is_current)");
+    Ok(!warehouse.query(&query).await?.is_empty())
 }
 
 /// Replaces the vintages in `new_<table>` by versions: drops the helper columns, adds `known_from`

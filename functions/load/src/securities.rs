@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use findata_domain::{
     Result,
     catalog::{CATALOG, Dataset, History, Requests},
-    sql::literal,
+    sql::{ONE_ROW, literal},
 };
 use findata_pipeline::{
     ledger::Staged, plan::Renamed, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence,
@@ -103,7 +103,7 @@ async fn is_stored(symbol: &str, warehouse: &mut impl Warehouse) -> Result<bool>
         format!("exists (select 1 from staging.{} where symbol = {})", dataset.name, literal(symbol))
     };
     let exists = datasets().map(exists).collect::<Vec<_>>().join(" or ");
-    Ok(!warehouse.query(&format!("select 'stored' where {exists}")).await?.is_empty())
+    Ok(!warehouse.query(&format!("select 'stored' from {ONE_ROW} where {exists}")).await?.is_empty())
 }
 
 /// A move of rows from one symbol to another.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use findata_domain::{
     Result,
     catalog::{Dataset, History},
-    sql::literal,
+    sql::{ONE_ROW, literal},
 };
 use findata_pipeline::{
     ledger::BatchEntry,
@@ -69,7 +69,7 @@ pub(crate) async fn find(
     }
     let listed = format!("select 1 from ops.missing_statements where dataset = '{}'", dataset.name);
     let missing = absent(dataset, &files);
-    let query = format!("select 'missing' where exists ({listed}) or exists ({missing})");
+    let query = format!("select 'missing' from {ONE_ROW} where exists ({listed}) or exists ({missing})");
     if warehouse.query(&query).await?.is_empty() {
         return Ok(Vec::new());
     }

@@ -3,7 +3,10 @@
 //! `infra/models/tables`.
 
 use crate::ops::{OPS, RAW, STAGING, sql};
-use findata_domain::catalog::{CATALOG, Dataset, FLAGS, Kind, LINEAGE};
+use findata_domain::{
+    catalog::{CATALOG, Dataset, FLAGS, Kind, LINEAGE},
+    sql::ONE_ROW,
+};
 
 /// The schemas of every warehouse.
 pub const SCHEMAS: [&str; 4] = ["raw", "staging", "analytics", "ops"];
@@ -50,7 +53,7 @@ pub fn setup() -> Vec<String> {
     }));
     statements.extend(WRITERS.iter().map(|function| {
         format!(
-            "insert into ops.turns (function, number) select '{function}', 0 \
+            "insert into ops.turns (function, number) select '{function}', 0 from {ONE_ROW} \
              where not exists (select 1 from ops.turns where function = '{function}')"
         )
     }));

@@ -1,5 +1,7 @@
 //! A run's usage of a warehouse that bills by the second.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -33,6 +35,12 @@ pub struct Statement {
 pub struct Usage {
     /// Number of statements sent, excluding retries.
     pub statements: u64,
+    /// Number of requests that sent these statements. A request may have several statements.
+    #[serde(default)]
+    pub requests: u64,
+    /// Number of statements by function.
+    #[serde(default)]
+    pub by_function: BTreeMap<String, u64>,
     /// Seconds of activity: from the first statement after a resume to the end of the last
     /// statement, summed over resumes.
     pub seconds: f64,
@@ -44,9 +52,20 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// The usage of a function.
+    #[must_use]
+    pub fn of(mut self, function: &str) -> Usage {
+        self.by_function = BTreeMap::from([(function.to_owned(), self.statements)]);
+        self
+    }
+
     /// Adds later usage to this usage.
     pub fn add(&mut self, later: &Usage) {
         self.statements += later.statements;
+        self.requests += later.requests;
+        for (function, statements) in &later.by_function {
+            *self.by_function.entry(function.clone()).or_default() += statements;
+        }
         self.seconds += later.seconds;
         self.resumes += later.resumes;
     }
@@ -78,9 +97,9 @@ mod tests {
 
     #[test]
     fn credits_include_a_minute_per_resume_until_the_warehouse_suspends() {
-        let mut usage = Usage { statements: 3, seconds: 30.0, resumes: 1, log: Vec::new() };
+        let mut usage = Usage { statements: 3, seconds: 30.0, resumes: 1, ..Usage::default() };
         assert!((usage.credits() - 90.0 / 3600.0).abs() < 1e-12);
-        usage.add(&Usage { statements: 2, seconds: 6.0, resumes: 0, log: Vec::new() });
+        usage.add(&Usage { statements: 2, seconds: 6.0, ..Usage::default() });
         assert_eq!((usage.statements, usage.resumes), (5, 1));
         assert!((usage.credits() - 96.0 / 3600.0).abs() < 1e-12);
         assert_eq!(Usage::default().credits(), 0.0);
