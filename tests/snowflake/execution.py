@@ -3,6 +3,7 @@ other sessions."""
 import json, re, sys, time
 import duckdb
 import fakesnow.server  # noqa: F401
+import parameters as session_parameters
 from privileges import Denied, does_not_exist, full_name
 from protocol import DONE, complete, refused, rows_as_sql
 from sessions import with_body
@@ -98,6 +99,10 @@ class Executor:
         privileges = self.privileges
         if self.enforced:
             privileges.check(session, statement)
+        if statement.unrooted:
+            # Snowflake's documentation shows no WHERE without FROM, so the fake allows none.
+            raise Denied("001003", "42000", "SQL compilation error:\nsyntax error unexpected 'where'.")
+        sql = session_parameters.apply(session, statement, sql)
         if statement.verb in ("GRANT", "REVOKE"):
             privileges.grant_or_revoke(session, statement.text, self.enforced)
             return DONE
