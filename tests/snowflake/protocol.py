@@ -132,7 +132,7 @@ def to_chunks(data, base_url, is_gzip, key):
         data["rowsetBase64"] = base64.b64encode(write_arrow(table.slice(0, cuts[1]))).decode()
     else:
         data["rowset"] = data["rowset"][:cuts[1]]
-    data.update(chunkHeaders=None, qrmk=key) if key else data.update(chunkHeaders={})
+    data.update(qrmk=key) if key else data.update(chunkHeaders={})
 
 
 def complete(response, login, query_id, sql, base_url):
