@@ -71,7 +71,7 @@ def catalog():
 
 
 class FakeSnowflake:
-    def __init__(self, options):
+    def __init__(self, options, files):
         self.options, self.url = options, None
         self.log = []
         self.jobs = {}          # requestId -> {task, sql, cancelled, query_id}
@@ -85,7 +85,7 @@ class FakeSnowflake:
             dict(parameter.split("=", 1) for parameter in options.account_parameter),
         )
         self.executor = Executor(
-            self.privileges, options.privileges, Warehouses(self.log), locks, self.sessions
+            self.privileges, options.privileges, Warehouses(self.log), locks, self.sessions, files
         )
         if options.privileges:
             server.shared_fs.create_database_on_connect = server.shared_fs.create_schema_on_connect = False
@@ -323,7 +323,7 @@ def main():
     parser.add_argument("--idle-after", type=float, default=300.0)
     options = parser.parse_args()
     s3 = options.s3_endpoint or start_s3()
-    copy_into.install(
+    files = copy_into.install(
         boto3.client(
             "s3",
             endpoint_url=s3,
@@ -335,7 +335,7 @@ def main():
     cursor_patches.install()
     parameters.install()
     protocol.install()
-    fake = FakeSnowflake(options)
+    fake = FakeSnowflake(options, files)
 
     import uvicorn
     listener, port = listen(options.port)

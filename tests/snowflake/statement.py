@@ -139,6 +139,8 @@ def parse_statement(sql):
             s.stage = name_parts(m.group(1))
         if m := search(rf"\bformat_name\s*=\s*'?({NAME})", s.text):
             s.file_format = name_parts(m.group(1))
+    elif m := match(rf"(?:list|ls)\s+@({NAME})"):
+        s.stage = name_parts(m.group(1))
     elif m := match(rf"truncate\s+(?:table\s+)?(?:if\s+exists\s+)?({NAME})"):
         s.kind, s.name = "TABLE", name_parts(m.group(1))
         s.writes, s.compute = [("TRUNCATE", s.name)], False
