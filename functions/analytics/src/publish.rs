@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use findata_domain::sql::literal;
 use findata_domain::{Error, Result};
 use findata_pipeline::{
-    ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
+    batch::Batch, ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
 };
 
 use crate::versions;
@@ -43,21 +43,22 @@ impl<'a> Differences<'a> {
         }
         let has_past = tables.iter().any(|table| table.versions == Versions::OfVintages)
             && versions::has_past_vintages(warehouse).await?;
+        let mut batch = Batch::new(warehouse);
         for table in tables {
             if table.versions == Versions::OfVintages {
-                versions::merge_vintages(table, has_past, warehouse).await?;
+                versions::merge_vintages(table, has_past, &mut batch).await?;
             }
             let is_first = self.tables.iter().all(|other| other.name != table.name);
             if is_first {
                 self.tables.push(table);
             }
             if self.non_empty.contains(table.name) {
-                add_difference(table, is_first, warehouse).await?;
+                add_difference(table, is_first, &mut batch).await?;
             } else {
-                add_all(table, is_first, warehouse).await?;
+                add_all(table, is_first, &mut batch).await?;
             }
         }
-        Ok(())
+        batch.run().await
     }
 
     /// Writes the differences, and runs `also` in the same transaction. Returns the counts by table.
@@ -92,33 +93,37 @@ impl<'a> Differences<'a> {
 async fn add_difference(
     table: &PublishedTable,
     is_first: bool,
-    warehouse: &mut impl Warehouse,
+    batch: &mut Batch<'_, impl Warehouse>,
 ) -> Result<()> {
     let (name, computed, published) = (table.name, computed_rows(table), published_rows(table));
     for (prefix, left, right) in [("added", &computed, &published), ("removed", &published, &computed)] {
         let into = destination(&format!("{prefix}_{name}"), is_first);
-        warehouse.execute(&format!("{into} {left} except {right}")).await?;
+        batch.execute("", format!("{into} {left} except {right}")).await?;
     }
-    warehouse.release(&[&format!("new_{name}")]).await
+    batch.release(&[&format!("new_{name}")]).await
 }
 
 /// Adds all computed rows of a table without published rows: there is nothing to compare with.
-async fn add_all(table: &PublishedTable, is_first: bool, warehouse: &mut impl Warehouse) -> Result<()> {
+async fn add_all(
+    table: &PublishedTable,
+    is_first: bool,
+    batch: &mut Batch<'_, impl Warehouse>,
+) -> Result<()> {
     let name = table.name;
     if is_first && table.versions != Versions::OfStatements {
         // An earlier attempt in the same session may have left the table.
-        warehouse.execute(&format!("drop table if exists added_{name}")).await?;
-        warehouse.execute(&format!("alter table new_{name} rename to added_{name}")).await?;
+        batch.execute("", format!("drop table if exists added_{name}")).await?;
+        batch.execute("", format!("alter table new_{name} rename to added_{name}")).await?;
     } else {
         let into = destination(&format!("added_{name}"), is_first);
-        warehouse.execute(&format!("{into} {}", computed_rows(table))).await?;
-        warehouse.release(&[&format!("new_{name}")]).await?;
+        batch.execute("", format!("{into} {}", computed_rows(table))).await?;
+        batch.release(&[&format!("new_{name}")]).await?;
     }
     if is_first {
         let none = format!(
             "create or replace temporary table removed_{name} as select * from added_{name} where false"
         );
-        warehouse.execute(&none).await?;
+        batch.execute("", none).await?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! equal and no column can be missed.
 
 use findata_domain::{Result, sql::ONE_ROW};
-use findata_pipeline::ports::warehouse::Warehouse;
+use findata_pipeline::{batch::Batch, ports::warehouse::Warehouse};
 
 use findata_models::{Extent, PublishedTable};
 
@@ -22,16 +22,16 @@ pub(crate) async fn has_past_vintages(warehouse: &mut impl Warehouse) -> Result<
 pub(crate) async fn merge_vintages(
     table: &PublishedTable,
     has_past: bool,
-    warehouse: &mut impl Warehouse,
+    batch: &mut Batch<'_, impl Warehouse>,
 ) -> Result<()> {
     let name = table.name;
-    warehouse
-        .execute(&if has_past { all_vintages(table) } else { current_vintages(table) })
+    batch
+        .execute("", if has_past { all_vintages(table) } else { current_vintages(table) })
         .await?;
     // The table is renamed, not copied: two copies of the daily market metrics would determine the
     // run's peak memory.
-    warehouse.execute(&format!("drop table new_{name}")).await?;
-    warehouse.execute(&format!("alter table versions rename to new_{name}")).await.map(|_| ())
+    batch.execute("", format!("drop table new_{name}")).await?;
+    batch.execute("", format!("alter table versions rename to new_{name}")).await
 }
 
 /// Returns the query for the newest `known_to` of each key among the older versions that this run

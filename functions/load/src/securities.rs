@@ -13,7 +13,7 @@ use findata_domain::{
     sql::{ONE_ROW, literal},
 };
 use findata_pipeline::{
-    ledger::Staged, plan::Renamed, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence,
+    batch::Batch, ledger::Staged, plan::Renamed, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence,
 };
 
 use crate::{FUNCTION, sql};
@@ -155,9 +155,11 @@ pub(crate) async fn move_rows(
         )
     }));
     transaction.extend(also);
+    let mut batch = Batch::new(warehouse);
     for statement in prepare {
-        warehouse.execute(&statement).await?;
+        batch.execute("", statement).await?;
     }
+    batch.run().await?;
     fence.write(warehouse, &transaction).await?;
     warehouse.release(&temporary.iter().map(String::as_str).collect::<Vec<_>>()).await
 }

@@ -14,6 +14,7 @@ use findata_domain::{
     sql::{ONE_ROW, literal},
 };
 use findata_pipeline::{
+    batch::Batch,
     ledger::BatchEntry,
     plan::{FetchMode, PlanOutline, Renamed},
     ports::warehouse::Warehouse,
@@ -73,9 +74,11 @@ pub(crate) async fn find(
     if warehouse.query(&query).await?.is_empty() {
         return Ok(Vec::new());
     }
+    let mut batch = Batch::new(warehouse);
     for statement in temporary_tables(dataset, &files, answers.is_full) {
-        warehouse.execute(&statement).await?;
+        batch.execute("", statement).await?;
     }
+    batch.run().await?;
     Ok(transaction(dataset, run))
 }
 

@@ -246,6 +246,10 @@ impl Warehouse for Snowflake {
         Ok(self.run_one(sql).await?.changed())
     }
 
+    fn sends_batches(&self) -> bool {
+        true
+    }
+
     async fn execute_all(&mut self, statements: &[Statement<'_>]) -> Result<()> {
         for request in sql::requests(statements) {
             self.run(request).await?;

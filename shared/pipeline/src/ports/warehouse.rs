@@ -20,8 +20,13 @@ pub trait Warehouse: Send {
     /// Runs a statement and returns the number of rows it changed.
     fn execute(&mut self, sql: &str) -> impl Future<Output = Result<u64>> + Send;
 
-    /// Runs statements in order. If one fails, the later ones are not run. An engine behind a network sends several
-    /// statements per request, so the error does not say which one failed.
+    /// Whether [`Warehouse::execute_all`] sends several statements per request, so that it saves round trips.
+    fn sends_batches(&self) -> bool {
+        false
+    }
+
+    /// Runs statements in order. If one fails, the later ones are not run. The error of an engine that sends several
+    /// statements per request does not say which one failed.
     fn execute_all(&mut self, statements: &[Statement<'_>]) -> impl Future<Output = Result<()>> + Send {
         async {
             for statement in statements {
