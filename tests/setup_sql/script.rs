@@ -161,6 +161,27 @@ fn no_role_has_more_privileges_than_it_uses() {
         assert!(!(grant.contains("delete") && grant.contains("findata.raw")), "{grant}");
     }
     assert!(!to("loader").is_empty() && !to("reader").is_empty());
+    let revoked = "revoke select on table findata.ops.quarantine from role findata_reader;";
+    let (granted, revoked) = (script.rfind("on future tables in schema findata.ops"), script.find(revoked));
+    assert!(revoked > granted, "the reader sees rows as FMP sent them");
+}
+
+#[test]
+fn the_role_of_snowflake_may_list_the_folder_of_the_stage() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let template = fs::read_to_string(format!("{root}/infra/template.yaml")).unwrap();
+    let role = template.split("\n  SnowflakeRole:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    assert!(role.contains(r#"s3:prefix": [!Sub "${StagePrefix}/*"]"#), "{role}");
+    let readme = fs::read_to_string(format!("{root}/infra/README.md")).unwrap();
+    assert!(readme.contains(r#""s3:prefix": ["home/*"]"#) && script_url().ends_with("/home/'"));
+    for line in readme.lines().filter(|line| line.contains("snowsql ")) {
+        assert!(line.contains("exit_on_error=true"), "SnowSQL goes on after an error: {line}");
+    }
+}
+
+fn script_url() -> String {
+    let script = setup_sql::setup(&defaults(), false, findata_tests::models());
+    script.lines().find(|line| line.trim().starts_with("url = ")).unwrap_or_default().to_owned()
 }
 
 #[test]

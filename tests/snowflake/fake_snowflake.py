@@ -27,7 +27,8 @@
                   Injects a fault into the next N statements that match (default 1). The fault is an
                   error (code=, state=, message=), an HTTP status (http=STATUS), or a lost response
                   (drop=1; the statement runs), or statements that another session runs first
-                  (sql=STATEMENTS). http=307 redirects to location=URL. Without a pattern: clears all
+                  (sql=STATEMENTS). http=307 redirects to location=URL, or to the
+                  same URL with location=same. Without a pattern: clears all
                   faults.
               /_export?database=D&table=T&path=P
                   Writes a table to a Parquet file.
@@ -174,8 +175,9 @@ class FakeSnowflake:
                 return Response("busy", status_code=503)
         if rule := self.take_rule("http", *statements):
             headers = {}
-            if rule["location"]:
-                headers["location"] = urljoin(str(request.url), rule["location"])
+            if location := rule["location"]:
+                url = str(request.url)
+                headers["location"] = url if location == "same" else urljoin(url, location)
             return Response("injected", status_code=rule["http"], headers=headers)
         wanted = int(login["session"].value("MULTI_STATEMENT_COUNT", parameters, 1))
         if wanted not in (0, len(statements) or 1):
