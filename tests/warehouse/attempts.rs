@@ -83,14 +83,18 @@ fn figures_are_not_published_if_load_wrote_while_they_were_computed() {
     };
     // The load of another run, which commits between two models that read the prices.
     let load = "begin transaction; \
-        update ops.turns set number = number + 1 where function = 'load'; \
         update staging.prices set volume = volume + 1; \
+        insert into ops.changes (run_id, dataset, symbol) values ('other', 'prices', 'AAPL'); \
         commit";
+
     loaded.fake.inject_failure("create or replace temporary table new_fact_daily_prices", &format!("sql={load}"));
     let error = loaded.compute().unwrap_err();
-    assert!(matches!(&error, Error::Retry { reason, .. } if reason.contains("load")), "{error:?}");
+    assert!(matches!(&error, Error::Retry { reason, .. } if reason.contains("have changed")), "{error:?}");
     let published = "select count(*)::varchar from analytics.fact_daily_prices";
     assert_eq!(wait(loaded.warehouse.query(published)).unwrap(), [[Some("0".to_owned())]]);
+    // A change of another company does not matter.
+    let load = "insert into ops.changes (run_id, dataset, symbol) values ('other', 'prices', 'OTHER')";
+    loaded.fake.inject_failure("create or replace temporary table new_fact_daily_prices", &format!("sql={load}"));
     loaded.compute().unwrap();
     let differences = "select count(*)::varchar from staging.prices s \
         join analytics.fact_daily_prices f on f.symbol = s.symbol and f.price_date = s.price_date \

@@ -103,7 +103,7 @@ pub async fn replay(
     fetched_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let mut fence = WriteFence::reading("load", FUNCTION, warehouse).await?;
+    let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     // If the plan is missing, the next run computes this run's figures.
     let plan: Option<PlanOutline> =
         stage::read_rebuildable(stage, &ledger::plan_key(run), &mut Vec::new()).await?;
@@ -136,7 +136,7 @@ async fn close(
     started: Instant,
 ) -> Result<Summary> {
     warehouse.begin_step(run, FUNCTION, "scope");
-    let mut fence = WriteFence::reading("load", FUNCTION, warehouse).await?;
+    let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     let compute_figures = !plan.options.skip_analytics;
     let tables = if compute_figures {
         compute(run, plan, models, &mut fence, warehouse, clock).await?

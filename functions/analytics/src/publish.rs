@@ -18,6 +18,14 @@ use findata_pipeline::{
 use crate::versions;
 use findata_models::{Extent, PUBLISHED, PublishedTable, Versions};
 
+/// Finds rows that load has changed since the run began to read: changes of its companies, or of the index, that are not
+/// in `pending`. The models read `staging` in many statements, and figures must come from one state of it.
+const CHANGED: &str = "select 1 from ops.changes c \
+     join (select symbol from companies_to_recompute union all select index_symbol from run_params) s \
+         on s.symbol = c.symbol \
+     left join pending p on p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol \
+     where p.run_id is null";
+
 /// The differences between computed and published rows, collected slice by slice.
 pub(crate) struct Differences<'a> {
     /// The published tables that had rows when the run began.
@@ -80,7 +88,7 @@ impl<'a> Differences<'a> {
             statements.extend(apply_difference(table, run, now));
         }
         statements.extend_from_slice(also);
-        fence.write_computed(warehouse, &statements).await?;
+        fence.write_unless(CHANGED, warehouse, &statements).await?;
         let both =
             |table: &&PublishedTable| ["added", "removed"].map(|prefix| format!("{prefix}_{}", table.name));
         let temporary: Vec<String> = self.tables.iter().flat_map(both).collect();

@@ -9,15 +9,14 @@
 //! so load and analytics wait for each other too. If the counter has changed, the function compared
 //! stale rows and must start over.
 //!
-//! Analytics reads `staging` in many statements, and on Snowflake each of them sees what load has
-//! committed before it began. Analytics therefore also reads load's counter at the beginning
-//! ([`WriteFence::reading`]), and publishes only if that counter is unchanged
-//! ([`WriteFence::write_computed`]). All its figures then come from one state of `staging`.
+//! On Snowflake, each statement sees what was committed before it began. A function that reads rows
+//! of another one in many statements can therefore make its transaction depend on a query, which
+//! finds changes of these rows since ([`WriteFence::write_unless`]).
 //!
 //! The counters are in the table `ops.turns`, one row per function. The table's old name stays,
 //! because renaming it would require a migration of existing Snowflake accounts.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use findata_domain::{Error, Result};
 
@@ -31,8 +30,6 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub struct WriteFence {
     function: &'static str,
     number: u64,
-    /// The function whose rows this function reads, and its counter.
-    source: Option<(&'static str, u64)>,
 }
 
 impl WriteFence {
@@ -41,22 +38,16 @@ impl WriteFence {
     /// # Errors
     /// `Config` if the table has no row for the function; the warehouse's errors.
     pub async fn read(function: &'static str, warehouse: &mut impl Warehouse) -> Result<WriteFence> {
-        let numbers = numbers(warehouse).await?;
-        Ok(WriteFence { function, number: number_of(function, &numbers)?, source: None })
-    }
-
-    /// Reads the counter of a function, and that of the function `source` whose rows it reads.
-    ///
-    /// # Errors
-    /// The errors of [`WriteFence::read`].
-    pub async fn reading(
-        source: &'static str,
-        function: &'static str,
-        warehouse: &mut impl Warehouse,
-    ) -> Result<WriteFence> {
-        let numbers = numbers(warehouse).await?;
-        let source = Some((source, number_of(source, &numbers)?));
-        Ok(WriteFence { function, number: number_of(function, &numbers)?, source })
+        let rows = warehouse
+            .query(&format!("select number::varchar from ops.turns where function = '{function}'"))
+            .await?;
+        let number = rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
+        let missing = || {
+            Error::Config(format!(
+                "ops.turns has no row for {function}: run the output of `findata setup-sql` again"
+            ))
+        };
+        Ok(WriteFence { function, number: number.ok_or_else(missing)? })
     }
 
     /// Begins a transaction and increments the counter in it. Stores the new number in `self`, so
@@ -66,47 +57,32 @@ impl WriteFence {
     /// `Retry` after a pause if another invocation has written in the meantime; the warehouse's
     /// errors. On an error, the transaction is rolled back.
     pub async fn begin(&mut self, warehouse: &mut impl Warehouse) -> Result<()> {
-        let increment = self.begin_if(None, warehouse).await?;
+        let increment = self.begin_unless(None, warehouse).await?;
         let incremented = warehouse.execute(&increment).await;
-        roll_back_on_error(warehouse, incremented).await?;
-        Ok(())
+        roll_back_on_error(warehouse, incremented).await.map(|_| ())
     }
 
-    /// Begins a transaction and deletes the counter, if neither it nor the counter of `source` has changed. Returns
-    /// the statement that inserts the new counter.
-    async fn begin_if(
-        &mut self,
-        source: Option<(&'static str, u64)>,
-        warehouse: &mut impl Warehouse,
-    ) -> Result<String> {
+    /// Begins a transaction and deletes the counter, if it has not changed and the query `changes` returns no rows.
+    /// Returns the statement that inserts the new counter.
+    async fn begin_unless(&mut self, changes: Option<&str>, warehouse: &mut impl Warehouse) -> Result<String> {
         warehouse.execute("begin transaction").await?;
-        let deleted = self.delete(source, warehouse).await;
+        let deleted = self.delete(changes, warehouse).await;
         roll_back_on_error(warehouse, deleted).await?;
         self.number += 1;
         Ok(format!("insert into ops.turns (function, number) values ('{}', {})", self.function, self.number))
     }
 
-    async fn delete(
-        &self,
-        source: Option<(&'static str, u64)>,
-        warehouse: &mut impl Warehouse,
-    ) -> Result<()> {
-        let WriteFence { function, number, .. } = *self;
-        let is_same = source.map(|(source, number)| {
-            format!(
-                " and exists (select 1 from ops.turns s where s.function = '{source}' and s.number = {number})"
-            )
-        });
-        let delete = format!(
-            "delete from ops.turns where function = '{function}' and number = {number}{}",
-            is_same.unwrap_or_default()
-        );
+    async fn delete(&self, changes: Option<&str>, warehouse: &mut impl Warehouse) -> Result<()> {
+        let WriteFence { function, number } = *self;
+        let unless = changes.map(|query| format!(" and not exists ({query})")).unwrap_or_default();
+        let delete =
+            format!("delete from ops.turns where function = '{function}' and number = {number}{unless}");
         if warehouse.execute(&delete).await? == 1 {
             return Ok(());
         }
-        let others = source.map(|(source, _)| format!(" or {source}")).unwrap_or_default();
+        let or_changed = changes.map(|_| ", or the rows that it read have changed").unwrap_or_default();
         let reason = format!(
-            "another invocation of {function}{others} wrote to the warehouse: this invocation starts over"
+            "another invocation of {function} wrote to the warehouse{or_changed}: this invocation starts over"
         );
         Err(Error::Retry { reason, after: Some(PAUSE) })
     }
@@ -120,44 +96,26 @@ impl WriteFence {
         self.write_if(None, warehouse, statements).await
     }
 
-    /// Like [`WriteFence::write`], but only if the function of [`WriteFence::reading`] has not written either.
+    /// Like [`WriteFence::write`], but only if the query `changes` returns no rows.
     ///
     /// # Errors
-    /// The errors of [`WriteFence::write`].
-    pub async fn write_computed(
+    /// The errors of [`WriteFence::write`], and `Retry` if the query returns rows.
+    pub async fn write_unless(
         &mut self,
+        changes: &str,
         warehouse: &mut impl Warehouse,
         statements: &[String],
     ) -> Result<()> {
-        self.write_if(self.source, warehouse, statements).await
+        self.write_if(Some(changes), warehouse, statements).await
     }
 
     async fn write_if(
         &mut self,
-        source: Option<(&'static str, u64)>,
+        changes: Option<&str>,
         warehouse: &mut impl Warehouse,
         statements: &[String],
     ) -> Result<()> {
-        let increment = self.begin_if(source, warehouse).await?;
-        let statements = [&[increment], statements].concat();
-        execute_and_commit(warehouse, &statements).await
+        let increment = self.begin_unless(changes, warehouse).await?;
+        execute_and_commit(warehouse, &[&[increment], statements].concat()).await
     }
-}
-
-/// The counters by function.
-async fn numbers(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, u64>> {
-    let rows = warehouse.query("select function, number::varchar from ops.turns").await?;
-    let read = |row: Vec<Option<String>>| match row.as_slice() {
-        [Some(function), Some(number)] => Some((function.clone(), number.parse().ok()?)),
-        _ => None,
-    };
-    Ok(rows.into_iter().filter_map(read).collect())
-}
-
-fn number_of(function: &str, numbers: &BTreeMap<String, u64>) -> Result<u64> {
-    numbers.get(function).copied().ok_or_else(|| {
-        Error::Config(format!(
-            "ops.turns has no row for {function}: run the output of `findata setup-sql` again"
-        ))
-    })
 }
