@@ -93,7 +93,9 @@ fn all_tables_and_views_are_created_before_grants_and_listed_in_ops_models() {
         let first_grant = at("grant select, insert on all tables");
         for dataset in CATALOG {
             assert!(at(&format!("create table if not exists staging.{} (", dataset.name)) < first_grant);
-            assert!(at(&format!("create transient table if not exists raw.{} (", dataset.name)) < first_grant);
+            assert!(
+                at(&format!("create transient table if not exists raw.{} (", dataset.name)) < first_grant
+            );
         }
         let hashes = hashes(&findata_tests::models().tables);
         for model in &findata_tests::models().tables {
@@ -181,7 +183,11 @@ fn the_role_of_snowflake_may_list_the_folder_of_the_stage() {
 
 fn script_url() -> String {
     let script = setup_sql::setup(&defaults(), false, findata_tests::models());
-    script.lines().find(|line| line.trim().starts_with("url = ")).unwrap_or_default().to_owned()
+    script
+        .lines()
+        .find(|line| line.trim().starts_with("url = "))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[test]

@@ -46,13 +46,22 @@ fn columns_have_the_same_types_on_snowflake_as_on_duckdb() {
     let all = all.chain(views.map(|view| json!([view.file, as_table(&view.sql)])));
     let wrong = [
         ("text", "select s.symbol from staging.prices as s where s.price_date > s.symbol"),
-        ("case", "select case when s.price_date is null then 'none' else s.price_date end as day from staging.prices as s"),
+        (
+            "case",
+            "select case when s.price_date is null then 'none' else s.price_date end as day from staging.prices as s",
+        ),
         ("scale", "select s.open_price * s.close_price as product from staging.prices as s"),
-        ("quotient", "select s.open_price / nullif(s.close_price, 0) as quotient from staging.prices as s"),
+        (
+            "quotient",
+            "select s.open_price / nullif(s.close_price, 0) as quotient from staging.prices as s",
+        ),
         ("union", "select s.open_price as x from staging.prices as s union all select 1.5"),
         ("cast", "select try_cast(s.open_price as double) as x from staging.prices as s"),
     ];
-    let all = all.chain(wrong.map(|(name, query)| json!([name, format!("create or replace temporary table wrong as {query}")])));
+    let all =
+        all.chain(wrong.map(|(name, query)| {
+            json!([name, format!("create or replace temporary table wrong as {query}")])
+        }));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("models.json");
     let given = json!({"setup": before_models(), "models": all.collect::<Vec<_>>()});

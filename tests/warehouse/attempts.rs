@@ -41,7 +41,9 @@ fn load(database: &str) -> Option<Loaded> {
         let staged: ledger::Staged =
             stage::read_json(&stage, &ledger::staged_key(&done.run_id)).await.unwrap().unwrap();
         assert!(Files::Fake(fake).copy_files(&stage, &staged.files).await);
-        findata_load::handle(&done.run_id, &stage, &mut warehouse, &DayClock(today())).await.unwrap();
+        findata_load::handle(&done.run_id, &stage, &mut warehouse, &DayClock(today()))
+            .await
+            .unwrap();
     });
     Some(Loaded { fake, home, stage, done, warehouse, _copy: copy })
 }
@@ -68,7 +70,9 @@ fn a_second_attempt_in_the_same_session_publishes_into_empty_tables() {
     let Some(mut loaded) = load("second_attempt") else {
         return;
     };
-    loaded.fake.inject_failure("delete from ops.changes", "code=000625&state=57014&message=a lock");
+    loaded
+        .fake
+        .inject_failure("delete from ops.changes", "code=000625&state=57014&message=a lock");
     let error = loaded.compute().unwrap_err();
     assert!(matches!(&error, Error::Retry { reason, .. } if reason.contains("a lock")), "{error:?}");
     loaded.compute().unwrap();
@@ -87,14 +91,21 @@ fn figures_are_not_published_if_load_wrote_while_they_were_computed() {
         insert into ops.changes (run_id, dataset, symbol) values ('other', 'prices', 'AAPL'); \
         commit";
 
-    loaded.fake.inject_failure("create or replace temporary table new_fact_daily_prices", &format!("sql={load}"));
+    loaded
+        .fake
+        .inject_failure("create or replace temporary table new_fact_daily_prices", &format!("sql={load}"));
     let error = loaded.compute().unwrap_err();
-    assert!(matches!(&error, Error::Retry { reason, .. } if reason.contains("have changed")), "{error:?}");
+    assert!(
+        matches!(&error, Error::Retry { reason, .. } if reason.contains("have changed")),
+        "{error:?}"
+    );
     let published = "select count(*)::varchar from analytics.fact_daily_prices";
     assert_eq!(wait(loaded.warehouse.query(published)).unwrap(), [[Some("0".to_owned())]]);
     // A change of another company does not matter.
     let load = "insert into ops.changes (run_id, dataset, symbol) values ('other', 'prices', 'OTHER')";
-    loaded.fake.inject_failure("create or replace temporary table new_fact_daily_prices", &format!("sql={load}"));
+    loaded
+        .fake
+        .inject_failure("create or replace temporary table new_fact_daily_prices", &format!("sql={load}"));
     loaded.compute().unwrap();
     let differences = "select count(*)::varchar from staging.prices s \
         join analytics.fact_daily_prices f on f.symbol = s.symbol and f.price_date = s.price_date \

@@ -103,7 +103,10 @@ fn a_redirect_is_followed_only_to_snowflake() {
     assert!(matches!(&error, Error::Config(text) if text.contains("307")), "{error:?}");
     assert!(elsewhere.accept().is_err(), "the token was sent to another server");
     fake.inject_failure("insert into public.t", "http=307&location=same&times=99");
-    assert!(wait(warehouse.execute("insert into public.t values (3)")).is_err(), "an endless redirect ends");
+    assert!(
+        wait(warehouse.execute("insert into public.t values (3)")).is_err(),
+        "an endless redirect ends"
+    );
     fake.clear_failures();
     assert_eq!(rows(&mut warehouse), "2");
 }

@@ -66,7 +66,10 @@ fn the_loader_role_is_sufficient_and_doctor_suggests_each_missing_grant() {
     assert!(fixes_of_role.len() == 1 && fixes_of_role[0].contains("trust policy"), "{fixes_of_role:?}");
     let misspelt = Settings { schema: "scrath".into(), ..as_loader(fake) };
     let error = wait(Snowflake::new(misspelt).unwrap().query("select '1'")).unwrap_err();
-    assert!(matches!(&error, Error::Config(text) if text.contains("390201") && text.contains("schema")), "{error:?}");
+    assert!(
+        matches!(&error, Error::Config(text) if text.contains("390201") && text.contains("schema")),
+        "{error:?}"
+    );
     let server = Simulator::with_symbols(2);
     let symbols = server.symbols();
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();

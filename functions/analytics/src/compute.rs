@@ -9,7 +9,8 @@ use chrono::NaiveDate;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar, sql::literal};
 use findata_models::{CUSTOM_METRICS, Extent, Model, Models, PUBLISHED, PublishedTable};
 use findata_pipeline::{
-    batch::Batch, plan::PlanOutline, ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
+    batch::Batch, plan::PlanOutline, ports::warehouse::Warehouse, run::RunId, summary::TableCounts,
+    write_fence::WriteFence,
 };
 
 use crate::{

@@ -13,7 +13,8 @@ use findata_domain::{
     sql::{ONE_ROW, literal},
 };
 use findata_pipeline::{
-    batch::Batch, ledger::Staged, plan::Renamed, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence,
+    batch::Batch, ledger::Staged, plan::Renamed, ports::warehouse::Warehouse, run::RunId,
+    write_fence::WriteFence,
 };
 
 use crate::{FUNCTION, sql};
@@ -103,7 +104,10 @@ async fn is_stored(symbol: &str, warehouse: &mut impl Warehouse) -> Result<bool>
         format!("exists (select 1 from staging.{} where symbol = {})", dataset.name, literal(symbol))
     };
     let exists = datasets().map(exists).collect::<Vec<_>>().join(" or ");
-    Ok(!warehouse.query(&format!("select 'stored' from {ONE_ROW} where {exists}")).await?.is_empty())
+    Ok(!warehouse
+        .query(&format!("select 'stored' from {ONE_ROW} where {exists}"))
+        .await?
+        .is_empty())
 }
 
 /// A move of rows from one symbol to another.

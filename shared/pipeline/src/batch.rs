@@ -49,8 +49,7 @@ impl<'w, W: Warehouse> Batch<'w, W> {
     /// # Errors
     /// The error of the first statement that failed. The statements after it are not executed.
     pub async fn run(self) -> Result<()> {
-        let statements: Vec<_> =
-            self.waiting.iter().map(|(step, sql)| Statement { step, sql }).collect();
+        let statements: Vec<_> = self.waiting.iter().map(|(step, sql)| Statement { step, sql }).collect();
         self.warehouse.execute_all(&statements).await?;
         let released: Vec<&str> = self.released.iter().map(String::as_str).collect();
         match released.is_empty() {

@@ -64,12 +64,19 @@ impl WriteFence {
 
     /// Begins a transaction and deletes the counter, if it has not changed and the query `changes` returns no rows.
     /// Returns the statement that inserts the new counter.
-    async fn begin_unless(&mut self, changes: Option<&str>, warehouse: &mut impl Warehouse) -> Result<String> {
+    async fn begin_unless(
+        &mut self,
+        changes: Option<&str>,
+        warehouse: &mut impl Warehouse,
+    ) -> Result<String> {
         warehouse.execute("begin transaction").await?;
         let deleted = self.delete(changes, warehouse).await;
         roll_back_on_error(warehouse, deleted).await?;
         self.number += 1;
-        Ok(format!("insert into ops.turns (function, number) values ('{}', {})", self.function, self.number))
+        Ok(format!(
+            "insert into ops.turns (function, number) values ('{}', {})",
+            self.function, self.number
+        ))
     }
 
     async fn delete(&self, changes: Option<&str>, warehouse: &mut impl Warehouse) -> Result<()> {
@@ -116,6 +123,6 @@ impl WriteFence {
         statements: &[String],
     ) -> Result<()> {
         let increment = self.begin_unless(changes, warehouse).await?;
-        execute_and_commit(warehouse, &[&[increment], statements].concat()).await
+        execute_and_commit(warehouse, &[&[increment][..], statements].concat()).await
     }
 }

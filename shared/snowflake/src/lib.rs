@@ -165,12 +165,7 @@ impl Snowflake {
         };
         self.count(statements, begun, result.is_ok());
         let head: String = statements.first().map(|s| s.sql.chars().take(100).collect()).unwrap_or_default();
-        tracing::debug!(
-            seconds = begun.elapsed().as_secs_f64(),
-            count = statements.len(),
-            head,
-            "statement"
-        );
+        tracing::debug!(seconds = begun.elapsed().as_secs_f64(), count = statements.len(), head, "statement");
         // If one of several statements has failed, those before it have been executed.
         let is_executed = |kind: &StatementKind| {
             result.is_ok() || (statements.len() > 1 && matches!(kind, StatementKind::CreateTemporary))
@@ -211,7 +206,12 @@ impl Snowflake {
         // The duration of each statement is in Snowflake's query history; the response has that of all.
         let seconds = seconds / number.max(1) as f64;
         for (query_id, statement) in query_ids.into_iter().zip(statements) {
-            let step = if statement.step.is_empty() { &self.step } else { statement.step }.to_owned();
+            let step = if statement.step.is_empty() {
+                self.step.as_str()
+            } else {
+                statement.step
+            };
+            let step = step.to_owned();
             self.usage.log.push(usage::Statement { query_id, step, seconds, succeeded });
         }
     }

@@ -96,7 +96,14 @@ impl SessionMiddleware {
         statement: Arc<Mutex<StatementState>>,
         is_validated: bool,
     ) -> Self {
-        SessionMiddleware { base, http, retry_pause, statement, tokens: Mutex::new(None), is_validated }
+        SessionMiddleware {
+            base,
+            http,
+            retry_pause,
+            statement,
+            tokens: Mutex::new(None),
+            is_validated,
+        }
     }
 
     /// Sends a request of the client. Returns the complete response.
@@ -157,7 +164,8 @@ impl SessionMiddleware {
     }
 
     async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Value, Failure> {
-        transport::send(self.retry_pause, lock(&self.tokens).is_some(), request).await
+        let is_open = lock(&self.tokens).is_some();
+        transport::send(self.retry_pause, is_open, request).await
     }
 
     async fn log_in(&self, url: &Url, body: &Value) -> Result<Value, Failure> {

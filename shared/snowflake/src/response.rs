@@ -96,7 +96,11 @@ pub(super) fn rejection(response: &Value) -> Rejection {
 pub(super) fn query_ids(response: &Value) -> Vec<String> {
     let data = &response["data"];
     let ids = data["resultIds"].as_str().filter(|ids| !ids.is_empty()).or(data["queryId"].as_str());
-    ids.unwrap_or_default().split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect()
+    ids.unwrap_or_default()
+        .split(',')
+        .filter(|id| !id.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Adds fields that the client requires and some responses lack. Changes unknown column types to text, because JSON
@@ -160,7 +164,9 @@ pub(super) fn take_chunks(response: &mut Value) -> Result<Vec<String>> {
     let chunks = data.get_mut("chunks").map(Value::take);
     // The client downloads chunks by itself, and cannot read a null in one of these fields.
     if let Some(data) = data.as_object_mut() {
-        ["chunks", "chunkHeaders", "qrmk"].map(|field| data.remove(field));
+        for field in ["chunks", "chunkHeaders", "qrmk"] {
+            data.remove(field);
+        }
     }
     let urls = chunks.as_ref().and_then(Value::as_array).into_iter().flatten();
     Ok(urls.filter_map(|chunk| chunk["url"].as_str().map(str::to_owned)).collect())

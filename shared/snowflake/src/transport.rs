@@ -153,9 +153,8 @@ fn is_trusted(from: &Url, to: &Url) -> bool {
 }
 
 async fn body(request: RequestBuilder, may_follow: fn(&Url, &Url) -> bool) -> Result<Vec<u8>, NoBody> {
-    let lost = |e: reqwest::Error| {
-        NoBody::Lost(format!("no response from Snowflake: {}", cause(&e.without_url())))
-    };
+    let lost =
+        |e: reqwest::Error| NoBody::Lost(format!("no response from Snowflake: {}", cause(&e.without_url())));
     let (client, request) = request.build_split();
     let mut request = request.map_err(lost)?;
     let mut redirects = 0;

@@ -28,7 +28,7 @@ pub trait Warehouse: Send {
     /// Runs statements in order. If one fails, the later ones are not run. The error of an engine that sends several
     /// statements per request does not say which one failed.
     fn execute_all(&mut self, statements: &[Statement<'_>]) -> impl Future<Output = Result<()>> + Send {
-        async {
+        async move {
             for statement in statements {
                 self.execute(statement.sql).await?;
             }
