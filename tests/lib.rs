@@ -16,7 +16,7 @@ pub use support::{
     fake_snowflake::FakeSnowflake,
     home::{Home, lines_of, today},
     job::{Job, NoProgress, analyze, client, host, models, models_with, request, run_id, with_warehouse},
-    parsers::parse_errors,
+    parsers::{parse_errors, problems},
     python::{Program, prepared_python},
     replay::{Replay, ReplayServer},
     shared_folder,

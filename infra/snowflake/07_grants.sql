@@ -40,3 +40,6 @@ grant select on future views in schema findata.analytics to role findata_reader;
 grant usage on schema findata.ops to role findata_reader;
 grant select on all tables in schema findata.ops to role findata_reader;
 grant select on future tables in schema findata.ops to role findata_reader;
+
+-- Quarantined rows are data as FMP sent it, which the reader does not see elsewhere either.
+revoke select on table findata.ops.quarantine from role findata_reader;

@@ -46,6 +46,9 @@ fn set_up_twice(name: &str, values: &Values) -> Option<Snowflake> {
     let fake = FakeSnowflake::shared()?;
     let mut warehouse = session(fake, name);
     wait(async {
+        // The default of an account in which somebody sets findata up.
+        let unusual = "alter session set timestamp_type_mapping = 'TIMESTAMP_LTZ'";
+        warehouse.execute(unusual).await.unwrap();
         run_script(&mut warehouse, &setup_sql::setup(values, false, findata_tests::models())).await;
         let row = "insert into staging.profile (symbol) select 'ACME'";
         assert_eq!(warehouse.execute(row).await.unwrap(), 1);
@@ -77,6 +80,9 @@ fn the_script_can_be_run_twice_and_creates_every_table() {
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from analytics.dim_company").await, "1");
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from analytics.metric_nulls").await, "0");
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from ops.changes").await, "0");
+        let moments = "select count(distinct data_type)::varchar || ' ' || min(data_type) \
+            from information_schema.columns where data_type like 'TIMESTAMP%'";
+        assert_eq!(text(&mut warehouse, moments).await, "1 TIMESTAMP_NTZ");
         let files = text(&mut warehouse, "select count(*)::varchar from ops.models").await;
         assert_eq!(files, (findata_tests::models().tables.len() + 1).to_string(), "with the version");
     });

@@ -24,14 +24,14 @@ fn every_statement_can_be_repeated_and_only_the_teardown_drops() {
                     assert!(has("if not exists") || words[1..3] == ["or", "replace"], "{name}: {statement}")
                 }
                 "drop" => assert!(name.starts_with("teardown") && has("if exists"), "{name}: {statement}"),
-                "use" | "grant" | "alter" | "desc" => {}
+                "use" | "grant" | "revoke" | "alter" | "desc" => {}
                 "delete" | "insert" => assert!(name.starts_with("setup"), "{name}: {statement}"),
                 _ => panic!("{name}: {statement}"),
             }
             // Only views and tables may be recreated. Other objects would lose external ids, grants
             // or the credits counted this month.
             if words[1..].first() == Some(&"or") {
-                assert!(["view", "table"].contains(&words[3]), "{name}: {statement}");
+                assert!(["view", "table", "transient"].contains(&words[3]), "{name}: {statement}");
                 assert!(words[3] == "view" || name == "setup that rebuilds tables", "{name}: {statement}");
             }
             assert!(!has("cluster by") && !statement.contains("create index"), "{name}: {statement}");
@@ -93,15 +93,21 @@ fn all_tables_and_views_are_created_before_grants_and_listed_in_ops_models() {
         let first_grant = at("grant select, insert on all tables");
         for dataset in CATALOG {
             assert!(at(&format!("create table if not exists staging.{} (", dataset.name)) < first_grant);
-            assert!(at(&format!("create table if not exists raw.{} (", dataset.name)) < first_grant);
+            assert!(
+                at(&format!("create transient table if not exists raw.{} (", dataset.name)) < first_grant
+            );
         }
         let hashes = hashes(&findata_tests::models().tables);
         for model in &findata_tests::models().tables {
             let (kind, name) = model.file.trim_end_matches(".sql").split_once('/').unwrap();
             let words = if kind == "tables" { made } else { "create or replace view" };
-            let schema = ["analytics", "ops", "staging"]
-                .iter()
-                .find(|s| script.contains(&format!("{words} {s}.{name} ")));
+            let schema = ["analytics", "ops", "staging"].iter().find(|schema| {
+                let words = match (kind, **schema) {
+                    ("tables", "analytics") => words.replace(" table", " transient table"),
+                    _ => words.to_owned(),
+                };
+                script.contains(&format!("{words} {schema}.{name} "))
+            });
             assert!(schema.is_some(), "{words} {name}");
             assert!(at(&format!("('{}', '{}')", model.file, hashes[model.file])) < first_grant);
         }
@@ -157,6 +163,31 @@ fn no_role_has_more_privileges_than_it_uses() {
         assert!(!(grant.contains("delete") && grant.contains("findata.raw")), "{grant}");
     }
     assert!(!to("loader").is_empty() && !to("reader").is_empty());
+    let revoked = "revoke select on table findata.ops.quarantine from role findata_reader;";
+    let (granted, revoked) = (script.rfind("on future tables in schema findata.ops"), script.find(revoked));
+    assert!(revoked > granted, "the reader sees rows as FMP sent them");
+}
+
+#[test]
+fn the_role_of_snowflake_may_list_the_folder_of_the_stage() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let template = fs::read_to_string(format!("{root}/infra/template.yaml")).unwrap();
+    let role = template.split("\n  SnowflakeRole:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    assert!(role.contains(r#"s3:prefix": [!Sub "${StagePrefix}/*"]"#), "{role}");
+    let readme = fs::read_to_string(format!("{root}/infra/README.md")).unwrap();
+    assert!(readme.contains(r#""s3:prefix": ["home/*"]"#) && script_url().ends_with("/home/'"));
+    for line in readme.lines().filter(|line| line.contains("snowsql ")) {
+        assert!(line.contains("exit_on_error=true"), "SnowSQL goes on after an error: {line}");
+    }
+}
+
+fn script_url() -> String {
+    let script = setup_sql::setup(&defaults(), false, findata_tests::models());
+    script
+        .lines()
+        .find(|line| line.trim().starts_with("url = "))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[test]

@@ -334,10 +334,21 @@ def copy_into(files, con, database, schema, expression, table_stages, params=Non
     return sql
 
 
+def list_stage(files, conn, text):
+    """Returns the columns and rows of LIST @stage/path."""
+    name, _, path = re.match(r"(?:list|ls)\s+@(\S+)", text, re.I).group(1).partition("/")
+    url = fakesnow_copy.stage_url_from_var(name, conn._duck_conn, conn.database, conn.schema, {}, None)
+    rows = [(url, entry["Size"], entry["ETag"].strip('"'), entry["LastModified"].isoformat())
+            for url, entry in files.list(url + path)]
+    return ("name", "size", "md5", "last_modified"), rows
+
+
 original_create_stage, original_copy_into = fakesnow_stage.create_stage, fakesnow_copy.copy_into
 
 
 def install(s3_client):
+    """Returns the files on S3."""
     files = S3Files(s3_client)
     fakesnow_transforms.create_stage = create_stage
     fakesnow_cursor.copy_into = lambda *args, **kwargs: copy_into(files, *args, **kwargs)
+    return files

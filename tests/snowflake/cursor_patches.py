@@ -20,7 +20,7 @@ NO_OPERATION = [
     r"\s*(grant|revoke)\s",
     r"\s*(create|alter|drop)\s+(or\s+replace\s+)?(warehouse|role|user|resource\s+monitor|(?:storage\s+)?integration"
     r"|network\s+policy|authentication\s+policy|masking\s+policy)\b",
-    r"\s*alter\s+stage\b",
+    r"\s*alter\s+(stage|database)\b",
 ]
 
 

@@ -3,6 +3,8 @@ other sessions."""
 import json, re, sys, time
 import duckdb
 import fakesnow.server  # noqa: F401
+import parameters as session_parameters
+from copy_into import list_stage
 from privileges import Denied, does_not_exist, full_name
 from protocol import DONE, complete, refused, rows_as_sql
 from sessions import with_body
@@ -23,7 +25,8 @@ def cannot_perform():
 
 
 class Executor:
-    def __init__(self, privileges, enforced, warehouses, locks, sessions):
+    def __init__(self, privileges, enforced, warehouses, locks, sessions, files):
+        self.files = files
         self.privileges, self.enforced, self.warehouses = privileges, enforced, warehouses
         self.locks, self.sessions = locks, sessions
 
@@ -98,11 +101,17 @@ class Executor:
         privileges = self.privileges
         if self.enforced:
             privileges.check(session, statement)
+        if statement.unrooted:
+            # Snowflake's documentation shows no WHERE without FROM, so the fake allows none.
+            raise Denied("001003", "42000", "SQL compilation error:\nsyntax error unexpected 'where'.")
+        sql = session_parameters.apply(session, statement, sql)
         if statement.verb in ("GRANT", "REVOKE"):
             privileges.grant_or_revoke(session, statement.text, self.enforced)
             return DONE
         if statement.verb == "SHOW" and (shown := privileges.show_grants(session, statement.text)):
             return rows_as_sql(*shown)
+        if statement.verb in ("LIST", "LS"):
+            return rows_as_sql(*list_stage(self.files, session.conn, statement.text))
         if found := re.match(r"desc(?:ribe)?\s+(?:storage\s+)?integration\s+(\S+)", statement.text, re.I):
             name = name_parts(found.group(1))
             if ("INTEGRATION", name) not in privileges.owners:

@@ -74,12 +74,13 @@ class Session:
             raise SqlError(answer)
         self.headers = {"Authorization": f'Snowflake Token="{answer["data"]["token"]}"'}
 
-    def post(self, sql, request=None, **parameters):
+    def post(self, sql, request=None, allow_redirects=True, **parameters):
         return requests.post(
             f"{self.url}/queries/v1/query-request",
             params={"requestId": request or str(uuid.uuid4())},
             json={"sqlText": sql, "parameters": parameters},
             headers=self.headers,
+            allow_redirects=allow_redirects,
             timeout=60,
         )
 

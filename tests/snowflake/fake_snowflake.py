@@ -6,44 +6,54 @@
               a login then creates no database.
   Warehouses  Statements that need compute resume their warehouse, which the log records; table
               locks and LOCK_TIMEOUT (warehouses.py).
+  Parameters  --account-parameter NAME=VALUE changes the default of a session parameter, as an
+              administrator can. These have an effect: DEFAULT_NULL_ORDERING, ROWS_PER_RESULTSET,
+              TIMESTAMP_INPUT_FORMAT, TIMESTAMP_NTZ_OUTPUT_FORMAT, TIMESTAMP_TYPE_MAPPING
+              (parameters.py), MULTI_STATEMENT_COUNT, CLIENT_VALIDATE_DEFAULT_PARAMETERS.
   Protocol    Complete responses, JSON rowsets for clients that send no CLIENT_APP_ID (protocol.py);
               logins, tokens and JWT signatures (sessions.py); asynchronous statements by 333334 and
               getResultUrl, idempotency by requestId, abort-request, paths with double slashes.
   Faults      Comments in a statement: /*fake:delay=SECONDS*/ /*fake:http503=N*/ /*fake:drop*/ (the
               response is lost) /*fake:chunks*/ (three quarters of the rows are in remote chunks)
               /*fake:json*/ (JSON rowset) /*fake:rowtype=NAME*/ (type of the first column)
-              /*fake:locked*/
+              /*fake:locked*/ /*fake:gzip*/ (the chunks are gzip files without Content-Encoding)
+              /*fake:qrmk*/ (the chunks need the key in `qrmk`)
   Control     /_log?n=N
                   The last N entries of the log: ["query", requestId, text, retryCount, parameters],
-                  ["resume", warehouse], ["login", ..], ...
+                  ["batch", requestId, number of statements], ["resume", warehouse], ["login", ..], ...
               /_forget
                   Ends every session.
               /_inject?pattern=REGEX&times=N
                   Injects a fault into the next N statements that match (default 1). The fault is an
                   error (code=, state=, message=), an HTTP status (http=STATUS), or a lost response
-                  (drop=1; the statement runs). Without a pattern: clears all faults.
+                  (drop=1; the statement runs), or statements that another session runs first
+                  (sql=STATEMENTS). http=307 redirects to location=URL, or to the
+                  same URL with location=same. Without a pattern: clears all
+                  faults.
               /_export?database=D&table=T&path=P
                   Writes a table to a Parquet file.
 
 usage: fake_snowflake.py [--privileges] [--idle-after 300] [--port N] [--s3-endpoint URL]
                          [--async-after 45] [--session-ttl 3600] [--new-key KEY.pem]
+                         [--account-parameter NAME=VALUE]... [--latency SECONDS]
 Without --port it listens on a free port; without --s3-endpoint it starts moto as its S3; both on
 127.0.0.1 only. --new-key creates a key pair, writes the private key to that file and accepts no
 other login. When ready, it prints one line of JSON with both addresses. It exits when its standard
 input closes, so that it does not outlive the tests.
 """
 import argparse, asyncio, json, os, re, socket, sys, threading, time, uuid
+from urllib.parse import urljoin
 import boto3
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 import fakesnow.server  # noqa: F401
-import copy_into, cursor_patches, protocol
+import copy_into, cursor_patches, parameters, protocol
 from execution import Executor
 from privileges import Denied, Privileges
-from protocol import CHUNKS, failure, refused, success
+from protocol import batch_result, failure, read_chunk, refused, success
 from sessions import KeyPair, Sessions, read_body
-from statement import parse_statement
+from statement import parse_statement, split_statements
 from warehouses import Locks, Warehouses
 
 server = sys.modules["fakesnow.server"]
@@ -62,7 +72,7 @@ def catalog():
 
 
 class FakeSnowflake:
-    def __init__(self, options):
+    def __init__(self, options, files):
         self.options, self.url = options, None
         self.log = []
         self.jobs = {}          # requestId -> {task, sql, cancelled, query_id}
@@ -72,18 +82,21 @@ class FakeSnowflake:
         self.privileges, locks = Privileges(catalog), Locks(options.idle_after)
         key_pair = KeyPair(options.new_key) if options.new_key else None
         self.sessions = Sessions(
-            self.privileges, options.privileges, locks, self.log, options.session_ttl, key_pair
+            self.privileges, options.privileges, locks, self.log, options.session_ttl, key_pair,
+            dict(parameter.split("=", 1) for parameter in options.account_parameter),
         )
         self.executor = Executor(
-            self.privileges, options.privileges, Warehouses(self.log), locks, self.sessions
+            self.privileges, options.privileges, Warehouses(self.log), locks, self.sessions, files
         )
         if options.privileges:
             server.shared_fs.create_database_on_connect = server.shared_fs.create_schema_on_connect = False
 
-    def take_rule(self, effect, sql):
-        """Returns the first injected fault of a kind that matches, and counts it as used once."""
+    def take_rule(self, effect, *statements):
+        """Returns the first injected fault of a kind that matches one of the statements, and counts it
+        as used once."""
         for rule in self.rules:
-            if effect in rule and rule["times"] > 0 and rule["pattern"].search(sql):
+            matches = any(rule["pattern"].search(sql) for sql in statements)
+            if effect in rule and rule["times"] > 0 and matches:
                 rule["times"] -= 1
                 return rule
 
@@ -95,18 +108,63 @@ class FakeSnowflake:
                 return refused(Denied("000604", "57014", "SQL execution canceled"), job["query_id"])
             except asyncio.TimeoutError:
                 pass
-        statement = await asyncio.to_thread(parse_statement, job["sql"])
-        injected = lambda: self.take_rule("code", job["sql"])
-        response = await self.executor.run(request, body, statement, login, job, injected, self.url)
+        if len(job["statements"]) == 1:
+            response = await self.run(request, body, login, job)
+        else:
+            response = await self.run_batch(request, body, login, request_id, job)
         self.log.append(("done", request_id))
         return response
+
+    async def run(self, request, body, login, job):
+        sql = job["sql"]
+        statement = await asyncio.to_thread(parse_statement, sql)
+        if rule := self.take_rule("sql", sql):
+            await self.run_elsewhere(request, body, login, rule["sql"])
+        injected = lambda: self.take_rule("code", sql)
+        return await self.executor.run(request, body, statement, login, job, injected, self.url)
+
+    async def run_batch(self, request, body, login, request_id, job):
+        """Runs the statements of one request. The first failure ends it; what ran before stays."""
+        children = []
+        for sql in job["statements"]:
+            self.log.append(("query", request_id, sql, None, body.get("parameters") or {}))
+            child = {**job, "sql": sql, "query_id": str(uuid.uuid4())}
+            response = await self.run(request, body, login, child)
+            answer = json.loads(response.body)
+            if not answer["success"]:
+                answer["message"] = (
+                    f"Uncaught Execution of multiple statements failed on statement \"{sql[:40]}\""
+                    f" (at line 1, position 0).\n{answer['message']}"
+                )
+                return JSONResponse(answer, status_code=response.status_code)
+            child["task"] = asyncio.create_task(asyncio.sleep(0, response))
+            self.async_jobs[child["query_id"]] = child
+            children.append((child["query_id"], answer["data"]))
+        return success(batch_result(job["query_id"], children))
+
+    async def run_elsewhere(self, request, body, login, text):
+        """Runs statements in another session with the same role and database."""
+        other = await self.sessions.copy_of(login)
+        for sql in split_statements(text):
+            job = {"sql": sql, "query_id": str(uuid.uuid4()), "cancelled": asyncio.Event()}
+            request = self.sessions.request_of(request, other)
+            statement = parse_statement(sql)
+            answer = await self.executor.run(request, body, statement, other, job, lambda: None, self.url)
+            assert json.loads(answer.body)["success"], answer.body
+        await self.sessions.end(other["session"])
 
     async def query(self, request):
         request_id = request.query_params.get("requestId") or str(uuid.uuid4())
         login, body = self.sessions.find(request), await read_body(request)
         sql = body.get("sqlText", "")
         parameters = body.get("parameters") or {}
-        self.log.append(("query", request_id, sql, request.query_params.get("retryCount"), parameters))
+        statements = await asyncio.to_thread(split_statements, sql)
+        if len(statements) > 1:
+            self.log.append(("batch", request_id, len(statements)))
+        else:
+            self.log.append(("query", request_id, sql, request.query_params.get("retryCount"), parameters))
+        if self.options.latency:
+            await asyncio.sleep(self.options.latency)
         if login is None:
             return failure("390104", "User must login again to access the service.")
         if time.time() - login["issued"] > self.options.session_ttl:
@@ -115,17 +173,28 @@ class FakeSnowflake:
             self.attempts[sql] = self.attempts.get(sql, 0) + 1
             if self.attempts[sql] <= int(found.group(1)):
                 return Response("busy", status_code=503)
-        if rule := self.take_rule("http", sql):
-            return Response("injected", status_code=rule["http"])
+        if rule := self.take_rule("http", *statements):
+            headers = {}
+            if location := rule["location"]:
+                url = str(request.url)
+                headers["location"] = url if location == "same" else urljoin(url, location)
+            return Response("injected", status_code=rule["http"], headers=headers)
+        wanted = int(login["session"].value("MULTI_STATEMENT_COUNT", parameters, 1))
+        if wanted not in (0, len(statements) or 1):
+            message = (
+                f"Actual statement count {len(statements)} did not match the desired statement count {wanted}."
+            )
+            return refused(Denied("000008", "0A000", message), str(uuid.uuid4()))
         if request_id in self.jobs:
             # A request with a known requestId gets the result of that statement.
             self.log.append(("attach", request_id))
             job = self.jobs[request_id]
         else:
-            job = {"query_id": str(uuid.uuid4()), "cancelled": asyncio.Event(), "sql": sql}
+            job = {"query_id": str(uuid.uuid4()), "cancelled": asyncio.Event(), "sql": sql,
+                   "statements": statements or [sql]}
             self.jobs[request_id] = job
             job["task"] = asyncio.create_task(self.work(request, body, login, request_id, job))
-        if self.take_rule("drop", sql) or ("fake:drop" in sql and not job.get("dropped")):
+        if self.take_rule("drop", *statements) or ("fake:drop" in sql and not job.get("dropped")):
             job["dropped"] = True
             await job["task"]
             raise RuntimeError("the response is dropped on purpose")
@@ -162,7 +231,7 @@ class FakeSnowflake:
         return success()
 
     async def chunk(self, request):
-        return Response(CHUNKS[request.path_params["chunk_id"]], media_type="application/octet-stream")
+        return read_chunk(request.path_params["chunk_id"], request.headers)
 
     async def read_log(self, request):
         entries = self.log[-int(request.query_params.get("n", 50)):]
@@ -189,11 +258,13 @@ class FakeSnowflake:
                 code=query["code"], state=query.get("state", "XX000"), message=query.get("message", "injected")
             )
         elif "http" in query:
-            rule["http"] = int(query["http"])
+            rule.update(http=int(query["http"]), location=query.get("location"))
+        elif "sql" in query:
+            rule["sql"] = query["sql"]
         elif query.get("drop"):
             rule["drop"] = True
         else:
-            return JSONResponse({"error": "code=, http= or drop=1 is missing"}, status_code=400)
+            return JSONResponse({"error": "code=, http=, sql= or drop=1 is missing"}, status_code=400)
         self.rules.append(rule)
         return JSONResponse({})
 
@@ -249,10 +320,12 @@ def main():
     parser.add_argument("--session-ttl", type=float, default=3600.0)
     parser.add_argument("--new-key")
     parser.add_argument("--privileges", action="store_true")
+    parser.add_argument("--account-parameter", action="append", default=[])
+    parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--idle-after", type=float, default=300.0)
     options = parser.parse_args()
     s3 = options.s3_endpoint or start_s3()
-    copy_into.install(
+    files = copy_into.install(
         boto3.client(
             "s3",
             endpoint_url=s3,
@@ -262,8 +335,9 @@ def main():
         )
     )
     cursor_patches.install()
+    parameters.install()
     protocol.install()
-    fake = FakeSnowflake(options)
+    fake = FakeSnowflake(options, files)
 
     import uvicorn
     listener, port = listen(options.port)

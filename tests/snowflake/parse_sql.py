@@ -13,7 +13,7 @@ from sqlfluff.core import FluffConfig, Linter
 
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 UNKNOWN_TO_SQLGLOT = [
-    r"create role if not exists ", r"grant role ", r"(create|alter) resource monitor ", r"alter warehouse ",
+    r"create role if not exists ", r"grant role ", r"(create|alter) resource monitor ", r"alter warehouse ", r"alter database ",
     r"alter storage integration ", r"alter stage ", r"(create|alter) user ",
     r"grant [a-z, ]+ on (all|future) (tables|views) in schema ",
     r"drop (role|user|integration|warehouse|resource monitor) ",

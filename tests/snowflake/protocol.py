@@ -1,16 +1,17 @@
 """Responses as Snowflake's server sends them: complete fields, JSON rowsets, remote chunks, errors
 with codes."""
 
-import base64, contextvars, datetime as dt, io, json, logging, re, sys, time, uuid
+import base64, contextvars, datetime as dt, gzip, io, json, logging, re, sys, time, uuid
 import pyarrow.ipc as ipc
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 import fakesnow.server  # noqa: F401
 from statement import parse_statement
 from warehouses import locked
 
 # The error behind an HTTP 500 of fakesnow, which only logs it.
 UNHANDLED = contextvars.ContextVar("unhandled error", default="")
-CHUNKS = {}     # chunk id -> body
+CHUNKS = {}     # chunk id -> (body, required headers)
+SSE_C = "x-amz-server-side-encryption-customer-"
 DONE = "SELECT 'Statement executed successfully.' AS \"status\""
 INTERNAL_ERRORS = {"000604", "000625", "000630"}
 
@@ -88,7 +89,28 @@ def to_json(data):
     data["queryResultFormat"] = "json"
 
 
-def to_chunks(data, base_url):
+def read_chunk(chunk_id, headers):
+    """Returns a chunk. The storage rejects a request without the key of an encrypted chunk."""
+    body, required = CHUNKS[chunk_id]
+    if any(headers.get(name) != value for name, value in required.items()):
+        return Response("the key is missing", status_code=400)
+    return Response(body, media_type="application/octet-stream")
+
+
+def batch_result(query_id, children):
+    """Returns the data of the response to several statements; each has a result of its own."""
+    return {
+        "queryId": query_id,
+        "resultIds": ",".join(child_id for child_id, _ in children),
+        "resultTypes": ",".join(str(data.get("statementTypeId", 0)) for _, data in children),
+        "rowtype": [{"name": "multiple statement execution", "type": "text", "nullable": False}],
+        "rowset": [["Multiple statements executed successfully."]],
+        "total": 1, "returned": 1, "queryResultFormat": "json", "statementTypeId": 0xA000, "version": 1,
+        "parameters": [], "sqlState": "00000",
+    }
+
+
+def to_chunks(data, base_url, is_gzip, key):
     """Keeps the first quarter of the rows inline and moves the others to three remote chunks, in
     row order."""
     total = data.get("total", 0)
@@ -102,14 +124,15 @@ def to_chunks(data, base_url):
         else:
             body = json.dumps(data["rowset"][start:end])[1:-1].encode()
         chunk_id = uuid.uuid4().hex
-        CHUNKS[chunk_id] = body
+        required = {SSE_C + "algorithm": "AES256", SSE_C + "key": key} if key else {}
+        CHUNKS[chunk_id] = gzip.compress(body) if is_gzip else body, required
         data["chunks"].append({"url": f"{base_url}/_chunk/{chunk_id}", "rowCount": end - start,
                                "uncompressedSize": len(body), "compressedSize": len(body)})
     if is_arrow:
         data["rowsetBase64"] = base64.b64encode(write_arrow(table.slice(0, cuts[1]))).decode()
     else:
         data["rowset"] = data["rowset"][:cuts[1]]
-    data["chunkHeaders"] = {}
+    data.update(qrmk=key) if key else data.update(chunkHeaders={})
 
 
 def complete(response, login, query_id, sql, base_url):
@@ -123,13 +146,16 @@ def complete(response, login, query_id, sql, base_url):
         is_query = data.get("statementTypeId", 0) < 0x3000 and not is_show
         if (login["json"] or not is_query or "fake:json" in sql) and data.get("queryResultFormat") == "arrow":
             to_json(data)
+        session = login["session"]
         if is_show:
             data["statementTypeId"] = 0x4400
         if "fake:chunks" in sql:
-            to_chunks(data, base_url)
+            to_chunks(data, base_url, "fake:gzip" in sql, "a2V5" if "fake:qrmk" in sql else None)
+        limit = int(session.value("ROWS_PER_RESULTSET", {}, 0))
+        if limit and data.get("queryResultFormat") == "json" and len(data["rowset"]) > limit:
+            data.update(rowset=data["rowset"][:limit], total=limit)
         if found := re.search(r"fake:rowtype=(\w+)", sql):
             data["rowtype"][0]["type"] = found.group(1)
-        session = login["session"]
         data.update(returned=data.get("total", 0), version=1, finalRoleName=session.role,
                     finalWarehouseName=session.warehouse, databaseProvider=None, numberOfBinds=0,
                     arrayBindSupported=False, sqlState="00000", sendResultTime=int(time.time() * 1000))

@@ -63,7 +63,8 @@ class KeyPair:
 class Session:
     def __init__(self, conn, locks, user, role, warehouse, parameters):
         self.conn, self.locks, self.user, self.role, self.warehouse = conn, locks, user, role, warehouse
-        self.parameters = {str(name).upper(): value for name, value in (parameters or {}).items()}
+        self.parameters = parameters
+        conn.__dict__["_fake_parameters"] = parameters      # for cursors
         self.temporary, self.wrote, self.running, self.ended = set(), False, 0, False
         self.idle_since = time.monotonic()
 
@@ -73,11 +74,15 @@ class Session:
     def in_transaction(self):
         return bool(self.conn.__dict__.get("_fake_in_transaction") or self.conn._in_transaction)
 
+    def value(self, name, parameters, default):
+        """Returns a parameter of the statement, or else of the session."""
+        given = {**self.parameters, **{key.upper(): value for key, value in (parameters or {}).items()}}
+        return given.get(name, default)
+
     def seconds(self, name, parameters, default):
         """Returns a parameter of the statement, or else of the session, in seconds."""
-        given = {**self.parameters, **{key.upper(): value for key, value in (parameters or {}).items()}}
         try:
-            return float(given[name])
+            return float(self.value(name, parameters, None))
         except (KeyError, TypeError, ValueError):
             return default
 
@@ -97,7 +102,8 @@ class Session:
 
 
 class Sessions:
-    def __init__(self, privileges, enforced, locks, log, ttl, key_pair):
+    def __init__(self, privileges, enforced, locks, log, ttl, key_pair, account_parameters):
+        self.account_parameters = account_parameters
         self.privileges, self.enforced, self.locks, self.log, self.ttl = privileges, enforced, locks, log, ttl
         self.key_pair = key_pair
         self.logins = {}        # token -> {master, issued, json, token, session}
@@ -144,9 +150,15 @@ class Sessions:
                 " system administrator, or attempt to login with another role, e.g. PUBLIC."
             )
             return failure("390189", message, {"authnMethod": "KEYPAIR"})
+        parameters = dict(self.account_parameters)
+        parameters.update((str(k).upper(), v) for k, v in data["SESSION_PARAMETERS"].items())
+        if self.enforced and parameters.get("CLIENT_VALIDATE_DEFAULT_PARAMETERS") is True:
+            if missing := self.missing_object(role, query):
+                message = f"The requested {missing} does not exist or not authorized."
+                return failure("390201", message, {"authnMethod": "KEYPAIR"})
         answer = json.loads((await server.login_request(with_body(request, body))).body)
         token, master = answer["data"]["token"], "m-" + uuid.uuid4().hex
-        session = Session(server.sessions[token], self.locks, user, role, warehouse, data["SESSION_PARAMETERS"])
+        session = Session(server.sessions[token], self.locks, user, role, warehouse, parameters)
         # Clients that send no CLIENT_APP_ID get JSON rowsets.
         self.logins[token] = {"master": master, "issued": time.time(), "json": "CLIENT_APP_ID" not in data,
                               "token": token, "session": session}
@@ -160,6 +172,32 @@ class Sessions:
         answer["data"]["sessionInfo"].update(warehouseName=warehouse, roleName=role)
         answer.update(code=None, message=None)
         return JSONResponse(answer)
+
+    def missing_object(self, role, query):
+        """Returns the kind of the login's first object that the role may not use, or None."""
+        names = {kind: name_parts(query.get(parameter) or "") for kind, parameter in
+                 (("WAREHOUSE", "warehouse"), ("DATABASE", "databaseName"), ("SCHEMA", "schemaName"))}
+        names["SCHEMA"] = names["DATABASE"] + names["SCHEMA"] if names["SCHEMA"] else ()
+        for kind, name in names.items():
+            if name and not self.privileges.has_usage(role, kind, name):
+                return kind.lower()
+
+    async def copy_of(self, login):
+        """Returns the login of another session with the same user, role and database."""
+        session, conn = login["session"], login["session"].conn
+        token = "o-" + uuid.uuid4().hex
+        server.sessions[token] = server.shared_fs.connect(conn.database, conn.schema)
+        other = Session(server.sessions[token], self.locks, session.user, session.role, session.warehouse,
+                        session.parameters)
+        self.logins[token] = {**login, "token": token, "session": other, "issued": time.time()}
+        return self.logins[token]
+
+    @staticmethod
+    def request_of(request, login):
+        """Returns a request with the token of another session."""
+        headers = [(k, v) for k, v in request.scope["headers"] if k != b"authorization"]
+        headers.append((b"authorization", f'Snowflake Token="{login["token"]}"'.encode()))
+        return Request({**request.scope, "headers": headers}, request.receive)
 
     async def renew(self, request):
         await read_body(request)

@@ -30,6 +30,17 @@ def object_kind(text):
     return ALIASES.get(kind, kind)
 
 
+def split_statements(text):
+    """Returns the statements of a text, which semicolons separate."""
+    token = r"'(?:[^'\\]|\\.)*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|;|[^;'\"/-]+|."
+    statements = [""]
+    for part in re.findall(token, text, re.S):
+        statements[-1] += "" if part == ";" else part
+        if part == ";":
+            statements.append("")
+    return [statement.strip() for statement in statements if statement.strip()]
+
+
 @dataclass
 class Statement:
     text: str = ""                 # without leading comments
@@ -45,6 +56,7 @@ class Statement:
     integration: tuple = ()
     compute: bool = False          # needs a warehouse
     query: bool = False            # CREATE .. AS
+    unrooted: bool = False         # has a WHERE without a FROM
 
 
 def tables_of(tree):
@@ -84,6 +96,7 @@ def parse_tables(statement, text):
         return
     if tree is None:
         return
+    statement.unrooted = any(s.args.get("where") and not s.args.get("from_") for s in tree.find_all(exp.Select))
     target, privileges = None, []
     if isinstance(tree, exp.Insert):
         target = (tree.this if isinstance(tree.this, (exp.Table, exp.Schema)) else tree).find(exp.Table)
@@ -126,6 +139,8 @@ def parse_statement(sql):
             s.stage = name_parts(m.group(1))
         if m := search(rf"\bformat_name\s*=\s*'?({NAME})", s.text):
             s.file_format = name_parts(m.group(1))
+    elif m := match(rf"(?:list|ls)\s+@({NAME})"):
+        s.stage = name_parts(m.group(1))
     elif m := match(rf"truncate\s+(?:table\s+)?(?:if\s+exists\s+)?({NAME})"):
         s.kind, s.name = "TABLE", name_parts(m.group(1))
         s.writes, s.compute = [("TRUNCATE", s.name)], False

@@ -5,6 +5,7 @@
 mod rejected;
 mod rules;
 mod text;
+mod types;
 
 use std::{fs, path::PathBuf, sync::OnceLock};
 

@@ -17,7 +17,7 @@ fn sql_that_both_engines_read_alike_passes() {
         "select (d - interval '1 year')::date as y, date_trunc('month', d)::date as m, d - 7 as w from x",
         "with a as (select s, max(d) as d from x group by s) select a.s from a left join y on y.s = a.s and y.d < a.d",
         "select * exclude (a) from x union all select b::decimal(38, 6) from y",
-        "select case when a > 0 then ln(a) end as l, try_cast(b as double) as t, json_extract_path_text(p, 'key') as j from x",
+        "select ln(case when a > 0 then a end) as l, sqrt(abs(b)) as r, ln(nullif(abs(a / nullif(b, 0)), 0)) as m, try_cast(b as double) as t, json_extract_path_text(p, 'key') as j from x",
     ] {
         assert_eq!(lint(FileKind::Model, &model(query)), Vec::<String>::new(), "{query}");
     }
@@ -77,6 +77,13 @@ fn every_rule_rejects_its_example() {
         ("select a from x order by all", "ORDER BY ALL"),
         ("select a / b as i from x", "without NULLIF"),
         ("select a / (b + 1) as i from x", "without NULLIF"),
+        ("select 1 as i where exists (select a from x)", "WHERE without FROM"),
+        ("select case when a > 0 then ln(a) end as i from x", "ln of a"),
+        ("select ln(abs(a)) as i from x", "ln of abs(a)"),
+        ("select ln(nullif(a, 0)) as i from x", "ln of"),
+        ("select sqrt(a + b) as i from x where a > 0", "sqrt of a + b"),
+        ("select power(case when a > 0 then a else b end, 2) as i from x", "power of"),
+        ("select a from x where d >= '2024-01-31'", "comparison with the text"),
         ("select case when b > 0 then a / b end as i from x", "without NULLIF"),
         ("select a / sqrt(b) as i from x", "without NULLIF"),
         ("select a /\n nullif(b, 0) as i from x", "neither NULLIF( nor a number"),

@@ -116,6 +116,13 @@ impl Rules {
         if name == "concat" && !arguments(function).iter().all(|argument| is_never_null(argument)) {
             self.add("function concat of what can be NULL: Snowflake returns NULL, DuckDB skips it");
         }
+        if let ("ln" | "sqrt" | "power", Some(argument)) = (name.as_str(), arguments(function).first())
+            && !is_in_domain(&name, argument)
+        {
+            self.add(format!(
+                "{name} of {argument}: Snowflake may evaluate it for rows that a condition outside excludes"
+            ));
+        }
         match &function.over {
             None => {}
             Some(WindowType::NamedWindow(window)) => self.add(format!("named window {window}")),
@@ -188,6 +195,29 @@ fn is_never_null(expression: &Expr) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether no value of the expression is outside the function's domain: a positive number, a CASE without ELSE, or an
+/// absolute value, which NULLIF makes other than zero. The engines may evaluate an expression before the WHERE, or the
+/// branches of a CASE before its conditions.
+fn is_in_domain(function: &str, argument: &Expr) -> bool {
+    match argument {
+        Expr::Cast { expr, .. } | Expr::Nested(expr) => is_in_domain(function, expr),
+        Expr::Case { else_result: None, .. } => true,
+        Expr::Function(inner) => match (inner.name.to_string().as_str(), arguments(inner).first()) {
+            ("abs", _) => function == "sqrt",
+            ("nullif", Some(Expr::Function(inner))) => inner.name.to_string() == "abs",
+            _ => false,
+        },
+        other => is_number(other),
+    }
+}
+
+/// Whether an expression is a text that looks like a date. The engines convert the other side to text, or the text to
+/// the type of the other side.
+fn is_date_text(expression: &Expr) -> bool {
+    matches!(expression, Expr::Value(value) if matches!(&value.value, Value::SingleQuotedString(text)
+        if text.get(..10).is_some_and(|day| day.chars().all(|c| c.is_ascii_digit() || c == '-'))))
 }
 
 fn is_number(expression: &Expr) -> bool {

@@ -155,14 +155,20 @@ impl FakeSnowflake {
     }
 
     /// Makes the next statements that match a pattern fail. `how` has pairs joined by `&`: `code=`
-    /// and `state=` for an error, `http=` for an HTTP status, or `drop=1` to run the statement and
-    /// lose the response. `times=` sets the number of statements.
+    /// and `state=` for an error, `http=` for an HTTP status (with `location=` for a redirect),
+    /// `drop=1` to run the statement and lose the response, or `sql=` for statements that another
+    /// session commits first. `times=` sets the number of statements.
     pub fn inject_failure(&self, pattern: &str, how: &str) {
         let pairs = how.split('&').filter_map(|pair| pair.split_once('='));
         let question: Vec<(&str, &str)> = std::iter::once(("pattern", pattern)).chain(pairs).collect();
         let url = format!("{}/_inject", self.url);
         let answer = wait(async { self.http.get(url).query(&question).send().await }).expect("an answer");
         assert!(answer.status().is_success(), "{pattern}: {}", answer.status());
+    }
+
+    /// Discards the failures that were not used.
+    pub fn clear_failures(&self) {
+        wait(async { self.http.get(format!("{}/_inject", self.url)).send().await }).expect("an answer");
     }
 
     /// Ends every session, as Snowflake does after hours without a request.

@@ -1,6 +1,6 @@
-//! The Python parsers of Snowflake's SQL.
+//! The Python programs that check Snowflake's SQL.
 
-use std::{path::PathBuf, process::Command};
+use std::{ffi::OsStr, path::PathBuf, process::Command};
 
 use serde_json::{Value, json};
 
@@ -9,17 +9,20 @@ use super::fake_snowflake::FakeSnowflake;
 /// Returns the parse errors of sqlglot and sqlfluff in these files as a list of `[file, error]`.
 /// The list is also empty if the Python environment is missing.
 pub fn parse_errors(files: &[PathBuf]) -> Value {
-    let Some(python) = FakeSnowflake::python() else {
-        return json!([]);
-    };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/snowflake/parse_sql.py");
+    problems("parse_sql.py", files).unwrap_or(json!([]))
+}
+
+/// Runs a program in `tests/snowflake` that prints problems as JSON. Returns `None` if the Python
+/// environment is missing.
+pub fn problems(script: &str, arguments: &[impl AsRef<OsStr>]) -> Option<Value> {
+    let python = FakeSnowflake::python()?;
     let done = Command::new(python)
-        .arg(script)
-        .args(files)
+        .arg(format!("{}/snowflake/{script}", env!("CARGO_MANIFEST_DIR")))
+        .args(arguments)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .expect("Python starts");
     let stdout = String::from_utf8_lossy(&done.stdout);
-    serde_json::from_str(&stdout)
-        .unwrap_or_else(|e| panic!("{e}: {stdout} {}", String::from_utf8_lossy(&done.stderr)))
+    let problems = serde_json::from_str(&stdout);
+    Some(problems.unwrap_or_else(|e| panic!("{e}: {stdout} {}", String::from_utf8_lossy(&done.stderr))))
 }

@@ -1,6 +1,7 @@
 //! The contract of the warehouse port. The same tests run on DuckDB, on the fake Snowflake, and on
 //! a Snowflake account if the `SNOWFLAKE_` variables name one.
 
+mod attempts;
 pub(crate) mod command;
 pub(crate) mod comparison;
 pub(crate) mod contract;

@@ -18,7 +18,9 @@ use crate::setup_sql::run_script;
 const DATABASE: &str = "findata";
 
 fn as_administrator(fake: &FakeSnowflake) -> Snowflake {
-    Snowflake::new(Settings { role: "accountadmin".into(), ..fake.settings(DATABASE) }).unwrap()
+    let settings = Settings { role: "accountadmin".into(), ..fake.settings(DATABASE) };
+    // The database does not exist at first.
+    Snowflake::new(settings).unwrap().without_validation()
 }
 
 fn as_loader(fake: &FakeSnowflake) -> Settings {
@@ -59,6 +61,15 @@ fn the_loader_role_is_sufficient_and_doctor_suggests_each_missing_grant() {
     let fake: &'static FakeSnowflake = Box::leak(Box::new(fake));
     set_up(fake);
     assert_eq!(fixes(fake), Vec::<String>::new());
+    fake.inject_failure("^list @raw.landing/", "code=003167&state=42601&message=Error assuming AWS_ROLE");
+    let fixes_of_role = fixes(fake);
+    assert!(fixes_of_role.len() == 1 && fixes_of_role[0].contains("trust policy"), "{fixes_of_role:?}");
+    let misspelt = Settings { schema: "scrath".into(), ..as_loader(fake) };
+    let error = wait(Snowflake::new(misspelt).unwrap().query("select '1'")).unwrap_err();
+    assert!(
+        matches!(&error, Error::Config(text) if text.contains("390201") && text.contains("schema")),
+        "{error:?}"
+    );
     let server = Simulator::with_symbols(2);
     let symbols = server.symbols();
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();

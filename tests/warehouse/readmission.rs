@@ -99,8 +99,12 @@ async fn rejected_rows_of_an_earlier_build_are_loaded(warehouse: &mut impl Wareh
         ["6|5|0|1"]
     );
     assert_eq!(
-        lines("select fiscal_date::varchar, item from ops.restatements order by item").await,
-        ["2026-03-31|accepted_at", "2026-03-31|revenue"]
+        lines("select fiscal_date::varchar, item, old_value, new_value from ops.restatements order by item")
+            .await,
+        [
+            "2026-03-31|accepted_at|2026-05-06 07:00:00|2026-07-01 07:00:00",
+            "2026-03-31|revenue|290.000000|295.000000"
+        ]
     );
     assert_eq!(
         lines("select version_no::varchar, known_to is null from staging.statement_versions where fiscal_date = date '2026-03-31' order by 1").await.len(),

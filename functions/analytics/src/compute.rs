@@ -9,7 +9,8 @@ use chrono::NaiveDate;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar, sql::literal};
 use findata_models::{CUSTOM_METRICS, Extent, Model, Models, PUBLISHED, PublishedTable};
 use findata_pipeline::{
-    plan::PlanOutline, ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
+    batch::Batch, plan::PlanOutline, ports::warehouse::Warehouse, run::RunId, summary::TableCounts,
+    write_fence::WriteFence,
 };
 
 use crate::{
@@ -30,23 +31,21 @@ pub(crate) async fn compute(
     let as_of = nyse_calendar::new_york_date(clock.now());
     refuse_earlier_day(as_of, warehouse).await?;
     model_version::check_models(models, warehouse).await?;
-    for statement in parameters(plan, as_of) {
-        warehouse.execute(&statement).await?;
+    let is_scope = |model: &&Model| model.builds() == "companies_to_recompute";
+    let scope: Vec<&Model> = models.models.iter().filter(is_scope).collect();
+    build(run, parameters(plan, as_of).to_vec(), &scope, &BTreeMap::new(), warehouse).await?;
+    let scope = Scope::read(models.registry.custom.len(), warehouse).await?;
+    if scope.is_empty() {
+        return publish::totals(warehouse).await;
     }
-    let mut scope = Scope::default();
-    let runs_once = |model: &&Model| !models.is_sliced(model) && !models.is_cross_section(model);
-    for model in models.models.iter().filter(runs_once) {
-        if scope.is_published(model) {
-            continue;
-        }
-        build(run, model, warehouse).await?;
-        if model.builds() == "companies_to_recompute" {
-            scope = Scope::read(models.registry.custom.len(), warehouse).await?;
-            if scope.is_empty() {
-                return publish::totals(warehouse).await;
-            }
-        }
-    }
+    let runs_once = |model: &&Model| {
+        !is_scope(model)
+            && !models.is_sliced(model)
+            && !models.is_cross_section(model)
+            && !scope.is_published(model)
+    };
+    let once: Vec<&Model> = models.models.iter().filter(runs_once).collect();
+    build(run, Vec::new(), &once, &BTreeMap::new(), warehouse).await?;
     let mut differences = Differences::new(&scope.non_empty);
     let of_extent =
         |is_such: fn(Extent) -> bool| -> Vec<_> { scope.tables().filter(|t| is_such(t.extent)).collect() };
@@ -55,25 +54,21 @@ pub(crate) async fn compute(
     let sliced = of_extent(|extent| !matches!(extent, Extent::Whole | Extent::RankedDates));
     differences.add(&whole, warehouse).await?;
     let finished = models.finished_tables();
+    let finished = finished.into_iter().map(|(position, tables)| (models.models[position].file, tables));
+    let finished: BTreeMap<&str, Vec<&str>> = finished.collect();
+    let in_slices: Vec<&Model> = models.models.iter().filter(|model| models.is_sliced(model)).collect();
     for Slice { first, last, rows } in scope.slices(warehouse.rows_per_slice()) {
         warehouse.expect_rows(rows)?;
         let slice = format!(
             "create or replace temporary table company_slice as select {first} as first_company, {last} as last_company"
         );
-        warehouse.execute(&slice).await?;
-        for (position, model) in models.models.iter().enumerate().filter(|(_, m)| models.is_sliced(m)) {
-            build(run, model, warehouse).await?;
-            if let Some(tables) = finished.get(&position) {
-                warehouse.release(tables).await?;
-            }
-        }
+        build(run, vec![slice], &in_slices, &finished, warehouse).await?;
         warehouse.begin_step(run, FUNCTION, "publish");
         differences.add(&sliced, warehouse).await?;
     }
     if scope.has_ranks {
-        for model in models.models.iter().filter(|model| models.is_cross_section(model)) {
-            build(run, model, warehouse).await?;
-        }
+        let cross_section = models.models.iter().filter(|model| models.is_cross_section(model));
+        build(run, Vec::new(), &cross_section.collect::<Vec<_>>(), &BTreeMap::new(), warehouse).await?;
         warehouse.begin_step(run, FUNCTION, "publish");
         differences.add(&ranks, warehouse).await?;
     }
@@ -87,16 +82,52 @@ pub(crate) async fn compute(
     differences.publish(run, clock.now(), fence, warehouse, &closing).await
 }
 
-/// Builds a model's temporary table. An error names the model's file.
-async fn build(run: &RunId, model: &Model, warehouse: &mut impl Warehouse) -> Result<()> {
-    let started = Instant::now();
-    warehouse.begin_step(run, FUNCTION, model.builds());
-    warehouse.execute(&model.sql).await.map_err(|error| match error {
+/// Runs statements that models depend on, then builds the models' temporary tables. `finished` has the tables that are no
+/// longer read after a model, by the model's file. An error names the model's file.
+async fn build(
+    run: &RunId,
+    before: Vec<String>,
+    models: &[&Model],
+    finished: &BTreeMap<&str, Vec<&str>>,
+    warehouse: &mut impl Warehouse,
+) -> Result<()> {
+    warehouse.begin_step(run, FUNCTION, "models");
+    let mut batch = Batch::new(warehouse);
+    for statement in &before {
+        batch.execute("scope", statement.clone()).await?;
+    }
+    for model in models {
+        let started = Instant::now();
+        batch
+            .execute(model.builds(), model.sql.clone())
+            .await
+            .map_err(|error| of_model(model, error))?;
+        tracing::debug!(model = model.file, seconds = started.elapsed().as_secs_f64(), "model built");
+        if let Some(tables) = finished.get(model.file) {
+            batch.release(tables).await?;
+        }
+    }
+    match batch.run().await {
+        // The error of a batch does not say which model failed, so they run again one by one.
+        Err(Error::Stop(_)) => {}
+        result => return result,
+    }
+    for statement in &before {
+        warehouse.execute(statement).await?;
+    }
+    for model in models {
+        warehouse.begin_step(run, FUNCTION, model.builds());
+        warehouse.execute(&model.sql).await.map_err(|error| of_model(model, error))?;
+    }
+    Ok(())
+}
+
+/// Adds the model's file to an error.
+fn of_model(model: &Model, error: Error) -> Error {
+    match error {
         Error::Stop(reason) => Error::Stop(format!("model {}: {reason}", model.file)),
         other => other,
-    })?;
-    tracing::debug!(model = model.file, seconds = started.elapsed().as_secs_f64(), "model built");
-    Ok(())
+    }
 }
 
 /// The statements that build the tables which the models read besides `staging`.

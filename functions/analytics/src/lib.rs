@@ -75,7 +75,7 @@ pub async fn handle(
     let mut entries = ledger::entries(stage, run).await?;
     ledger::fail_tasks_of(&loaded.damaged, &mut entries);
     let closed = close(run, &plan, &entries, loaded, warehouse, models, clock, metrics, started).await;
-    let usage = warehouse.take_usage();
+    let usage = warehouse.take_usage().of(FUNCTION);
     // A failed attempt records its usage too. Its error takes precedence over an error of the
     // recording.
     let recorded = usage.record(run, FUNCTION, stage).await;

@@ -12,11 +12,19 @@ use chrono::{DateTime, Utc};
 use findata_domain::sql::literal;
 use findata_domain::{Error, Result};
 use findata_pipeline::{
-    ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
+    batch::Batch, ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
 };
 
 use crate::versions;
 use findata_models::{Extent, PUBLISHED, PublishedTable, Versions};
+
+/// Finds rows that load has changed since the run began to read: changes of its companies, or of the index, that are not
+/// in `pending`. The models read `staging` in many statements, and figures must come from one state of it.
+const CHANGED: &str = "select 1 from ops.changes c \
+     join (select symbol from companies_to_recompute union all select index_symbol from run_params) s \
+         on s.symbol = c.symbol \
+     left join pending p on p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol \
+     where p.run_id is null";
 
 /// The differences between computed and published rows, collected slice by slice.
 pub(crate) struct Differences<'a> {
@@ -43,21 +51,22 @@ impl<'a> Differences<'a> {
         }
         let has_past = tables.iter().any(|table| table.versions == Versions::OfVintages)
             && versions::has_past_vintages(warehouse).await?;
+        let mut batch = Batch::new(warehouse);
         for table in tables {
             if table.versions == Versions::OfVintages {
-                versions::merge_vintages(table, has_past, warehouse).await?;
+                versions::merge_vintages(table, has_past, &mut batch).await?;
             }
             let is_first = self.tables.iter().all(|other| other.name != table.name);
             if is_first {
                 self.tables.push(table);
             }
             if self.non_empty.contains(table.name) {
-                add_difference(table, is_first, warehouse).await?;
+                add_difference(table, is_first, &mut batch).await?;
             } else {
-                add_all(table, is_first, warehouse).await?;
+                add_all(table, is_first, &mut batch).await?;
             }
         }
-        Ok(())
+        batch.run().await
     }
 
     /// Writes the differences, and runs `also` in the same transaction. Returns the counts by table.
@@ -79,7 +88,7 @@ impl<'a> Differences<'a> {
             statements.extend(apply_difference(table, run, now));
         }
         statements.extend_from_slice(also);
-        fence.write(warehouse, &statements).await?;
+        fence.write_unless(CHANGED, warehouse, &statements).await?;
         let both =
             |table: &&PublishedTable| ["added", "removed"].map(|prefix| format!("{prefix}_{}", table.name));
         let temporary: Vec<String> = self.tables.iter().flat_map(both).collect();
@@ -92,31 +101,37 @@ impl<'a> Differences<'a> {
 async fn add_difference(
     table: &PublishedTable,
     is_first: bool,
-    warehouse: &mut impl Warehouse,
+    batch: &mut Batch<'_, impl Warehouse>,
 ) -> Result<()> {
     let (name, computed, published) = (table.name, computed_rows(table), published_rows(table));
     for (prefix, left, right) in [("added", &computed, &published), ("removed", &published, &computed)] {
         let into = destination(&format!("{prefix}_{name}"), is_first);
-        warehouse.execute(&format!("{into} {left} except {right}")).await?;
+        batch.execute("", format!("{into} {left} except {right}")).await?;
     }
-    warehouse.release(&[&format!("new_{name}")]).await
+    batch.release(&[&format!("new_{name}")]).await
 }
 
 /// Adds all computed rows of a table without published rows: there is nothing to compare with.
-async fn add_all(table: &PublishedTable, is_first: bool, warehouse: &mut impl Warehouse) -> Result<()> {
+async fn add_all(
+    table: &PublishedTable,
+    is_first: bool,
+    batch: &mut Batch<'_, impl Warehouse>,
+) -> Result<()> {
     let name = table.name;
     if is_first && table.versions != Versions::OfStatements {
-        warehouse.execute(&format!("alter table new_{name} rename to added_{name}")).await?;
+        // An earlier attempt in the same session may have left the table.
+        batch.execute("", format!("drop table if exists added_{name}")).await?;
+        batch.execute("", format!("alter table new_{name} rename to added_{name}")).await?;
     } else {
         let into = destination(&format!("added_{name}"), is_first);
-        warehouse.execute(&format!("{into} {}", computed_rows(table))).await?;
-        warehouse.release(&[&format!("new_{name}")]).await?;
+        batch.execute("", format!("{into} {}", computed_rows(table))).await?;
+        batch.release(&[&format!("new_{name}")]).await?;
     }
     if is_first {
         let none = format!(
             "create or replace temporary table removed_{name} as select * from added_{name} where false"
         );
-        warehouse.execute(&none).await?;
+        batch.execute("", none).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::{
     iter,
 };
 
-use findata_domain::{Error, Result};
+use findata_domain::{Error, Result, sql::ONE_ROW};
 use findata_models::{CUSTOM_METRICS, Extent, Model, PUBLISHED, PublishedTable};
 use findata_pipeline::ports::warehouse::Warehouse;
 
@@ -66,7 +66,11 @@ impl Scope {
     pub async fn read(custom_metrics: usize, warehouse: &mut impl Warehouse) -> Result<Self> {
         let custom_metrics = custom_metrics as u64;
         let non_empty = |table: &PublishedTable| {
-            format!("select '{}', '1' where exists (select 1 from {})", table.name, table.full_name())
+            format!(
+                "select '{}', '1' from {ONE_ROW} where exists (select 1 from {})",
+                table.name,
+                table.full_name()
+            )
         };
         let queries = iter::once(SIZES.to_owned()).chain(PUBLISHED.iter().map(non_empty));
         let rows = warehouse.query(&queries.collect::<Vec<_>>().join(" union all ")).await?;

@@ -5,17 +5,16 @@
 //! `known_to`. Versions are compared by set differences over whole rows, so that NULLs compare as
 //! equal and no column can be missed.
 
-use findata_domain::Result;
-use findata_pipeline::ports::warehouse::Warehouse;
+use findata_domain::{Result, sql::ONE_ROW};
+use findata_pipeline::{batch::Batch, ports::warehouse::Warehouse};
 
 use findata_models::{Extent, PublishedTable};
 
 /// Whether any company has a past vintage in this run.
 pub(crate) async fn has_past_vintages(warehouse: &mut impl Warehouse) -> Result<bool> {
-    Ok(!warehouse
-        .query("select 'past' where exists (select 1 from vintages where not is_current)")
-        .await?
-        .is_empty())
+    let query =
+        format!("select 'past' from {ONE_ROW} where exists (select 1 from vintages where not is_current)");
+    Ok(!warehouse.query(&query).await?.is_empty())
 }
 
 /// Replaces the vintages in `new_<table>` by versions: drops the helper columns, adds `known_from`
@@ -23,16 +22,16 @@ pub(crate) async fn has_past_vintages(warehouse: &mut impl Warehouse) -> Result<
 pub(crate) async fn merge_vintages(
     table: &PublishedTable,
     has_past: bool,
-    warehouse: &mut impl Warehouse,
+    batch: &mut Batch<'_, impl Warehouse>,
 ) -> Result<()> {
     let name = table.name;
-    warehouse
-        .execute(&if has_past { all_vintages(table) } else { current_vintages(table) })
+    batch
+        .execute("", if has_past { all_vintages(table) } else { current_vintages(table) })
         .await?;
     // The table is renamed, not copied: two copies of the daily market metrics would determine the
     // run's peak memory.
-    warehouse.execute(&format!("drop table new_{name}")).await?;
-    warehouse.execute(&format!("alter table versions rename to new_{name}")).await.map(|_| ())
+    batch.execute("", format!("drop table new_{name}")).await?;
+    batch.execute("", format!("alter table versions rename to new_{name}")).await
 }
 
 /// Returns the query for the newest `known_to` of each key among the older versions that this run

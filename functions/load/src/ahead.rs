@@ -7,7 +7,7 @@
 //! companies for recomputation.
 
 use chrono::{DateTime, Duration, Utc};
-use findata_domain::sql::literal;
+use findata_domain::sql::{ONE_ROW, literal};
 use findata_domain::{
     Result,
     catalog::{self, CATALOG, Dataset, LINEAGE},
@@ -128,7 +128,7 @@ async fn correct_profile_changes(
 async fn affected(is_ahead: &str, warehouse: &mut impl Warehouse) -> Result<Vec<&'static Dataset>> {
     let one = |dataset: &Dataset| {
         let name = dataset.name;
-        format!("select '{name}' where exists (select 1 from staging.{name} where {is_ahead})")
+        format!("select '{name}' from {ONE_ROW} where exists (select 1 from staging.{name} where {is_ahead})")
     };
     let query = CATALOG.iter().map(one).collect::<Vec<_>>().join(" union all ");
     let found = warehouse.query(&query).await?;

@@ -9,7 +9,7 @@ use findata_domain::{
     clock::Clock,
 };
 use findata_pipeline::{
-    landing::StagedFile, ledger, ports::warehouse::Warehouse, run::RunId, summary::RowCounts,
+    batch::Batch, landing::StagedFile, ledger, ports::warehouse::Warehouse, run::RunId, summary::RowCounts,
     write_fence::WriteFence,
 };
 
@@ -96,15 +96,17 @@ async fn load_dataset(
 ) -> Result<BTreeMap<String, NaiveDate>> {
     warehouse.copy_in(dataset, files).await?;
     compare_counts(files, &warehouse.query(sql::COUNTS).await?)?;
-    warehouse.execute(&sql::new_rows(dataset)).await?;
     let repeated = securities.has_renamed().then(|| securities::repeated_versions(dataset)).flatten();
+    let mut batch = Batch::new(warehouse);
+    batch.execute("", sql::new_rows(dataset)).await?;
     for statement in repeated.iter().flat_map(|(before, _)| before) {
-        warehouse.execute(statement).await?;
+        batch.execute("", statement.clone()).await?;
     }
     let statements = [sql::withdrawn_rows(dataset), restatements::restated_rows(dataset)];
     for statement in statements.into_iter().flatten() {
-        warehouse.execute(&statement).await?;
+        batch.execute("", statement).await?;
     }
+    batch.run().await?;
     let keys = files.iter().map(|file| file.key.as_str());
     let missing = withdrawals::find(dataset, run, answers, keys, warehouse).await?;
     let rehash = repeated.map(|(_, transaction)| transaction.to_vec()).unwrap_or_default();

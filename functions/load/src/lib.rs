@@ -66,7 +66,7 @@ pub async fn handle(
         .ok_or_else(|| Error::retry(format!("run {run} is not staged yet")))?;
     let started = Instant::now();
     let outcome = load(run, &staged, stage, warehouse, clock).await;
-    let usage = warehouse.take_usage();
+    let usage = warehouse.take_usage().of(FUNCTION);
     // A failed attempt records its usage too. Its error takes precedence over an error of the
     // recording.
     let recorded = usage.record(run, FUNCTION, stage).await;

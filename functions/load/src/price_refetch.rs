@@ -16,6 +16,7 @@ use findata_domain::{
     nyse_calendar,
 };
 use findata_pipeline::{
+    batch::Batch,
     freshness::{self, Entry},
     ports::{stage::Stage, warehouse::Warehouse},
 };
@@ -86,18 +87,17 @@ pub(crate) async fn schedule(
     let known = freshness::subjects(stage, prices, latest).await?;
     let next_day = today + Days::new(1);
     let histories: Vec<_> = known.iter().filter_map(|(symbol, entry)| history(symbol, entry)).collect();
-    warehouse
-        .execute(
-            "create or replace temporary table price_histories \
-             (symbol varchar, first_day date, received_on date, received_at timestamp)",
-        )
-        .await?;
+    let mut batch = Batch::new(warehouse);
+    let create = "create or replace temporary table price_histories \
+                  (symbol varchar, first_day date, received_on date, received_at timestamp)";
+    batch.execute("", create.to_owned()).await?;
     for rows in histories.chunks(CHUNK) {
         let values: Vec<String> = rows.iter().map(values).collect();
-        warehouse
-            .execute(&format!("insert into price_histories values {}", values.join(", ")))
+        batch
+            .execute("", format!("insert into price_histories values {}", values.join(", ")))
             .await?;
     }
+    batch.run().await?;
     let events: Vec<String> = CATALOG
         .iter()
         .filter_map(|dataset| {

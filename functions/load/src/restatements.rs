@@ -1,7 +1,7 @@
 //! Restatements: the items in which a new version of a statement differs from the preceding one,
 //! recorded in `ops.restatements`.
 
-use findata_domain::catalog::{Column, Dataset, FLAGS, History};
+use findata_domain::catalog::{Column, Dataset, FLAGS, History, Kind};
 
 /// Two end dates at most this many days apart belong to the same period, because FMP sometimes
 /// corrects an end date. `staging.statement_versions` uses the same limit.
@@ -52,13 +52,21 @@ pub(crate) fn insert(dataset: &Dataset, run: &str) -> Option<String> {
     if dataset.history != History::Versions {
         return None;
     }
+    // Snowflake prints a timestamp with as many digits of a second as the session's format has, and DuckDB with those
+    // that it needs. The timestamps of statements have none.
+    let text = |c: &Column, name: String| match c.kind {
+        Kind::Instant => format!("substr({name}::varchar, 1, 19)"),
+        _ => format!("{name}::varchar"),
+    };
     let item = |c: &Column| {
         format!(
             "select {run} as run_id, '{table}' as dataset, symbol, period_type, fiscal_date, '{name}' as item, \
-             older_{name}::varchar as old_value, {name}::varchar as new_value, accepted_at, observed_at, source_file, source_row, \
+             {old} as old_value, {new} as new_value, accepted_at, observed_at, source_file, source_row, \
              older_source_file, older_source_row from restated_rows where older_{name} is distinct from {name}",
             table = dataset.name,
             name = c.name,
+            old = text(c, format!("older_{}", c.name)),
+            new = text(c, c.name.to_owned()),
         )
     };
     let branches: Vec<String> = items(dataset).map(item).collect();

@@ -10,10 +10,11 @@ use chrono::NaiveDate;
 use findata_domain::{
     Result,
     catalog::{CATALOG, Dataset, History, Requests},
-    sql::literal,
+    sql::{ONE_ROW, literal},
 };
 use findata_pipeline::{
-    ledger::Staged, plan::Renamed, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence,
+    batch::Batch, ledger::Staged, plan::Renamed, ports::warehouse::Warehouse, run::RunId,
+    write_fence::WriteFence,
 };
 
 use crate::{FUNCTION, sql};
@@ -103,7 +104,10 @@ async fn is_stored(symbol: &str, warehouse: &mut impl Warehouse) -> Result<bool>
         format!("exists (select 1 from staging.{} where symbol = {})", dataset.name, literal(symbol))
     };
     let exists = datasets().map(exists).collect::<Vec<_>>().join(" or ");
-    Ok(!warehouse.query(&format!("select 'stored' where {exists}")).await?.is_empty())
+    Ok(!warehouse
+        .query(&format!("select 'stored' from {ONE_ROW} where {exists}"))
+        .await?
+        .is_empty())
 }
 
 /// A move of rows from one symbol to another.
@@ -155,9 +159,11 @@ pub(crate) async fn move_rows(
         )
     }));
     transaction.extend(also);
+    let mut batch = Batch::new(warehouse);
     for statement in prepare {
-        warehouse.execute(&statement).await?;
+        batch.execute("", statement).await?;
     }
+    batch.run().await?;
     fence.write(warehouse, &transaction).await?;
     warehouse.release(&temporary.iter().map(String::as_str).collect::<Vec<_>>()).await
 }

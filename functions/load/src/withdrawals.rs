@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 use findata_domain::{
     Result,
     catalog::{Dataset, History},
-    sql::literal,
+    sql::{ONE_ROW, literal},
 };
 use findata_pipeline::{
+    batch::Batch,
     ledger::BatchEntry,
     plan::{FetchMode, PlanOutline, Renamed},
     ports::warehouse::Warehouse,
@@ -69,13 +70,15 @@ pub(crate) async fn find(
     }
     let listed = format!("select 1 from ops.missing_statements where dataset = '{}'", dataset.name);
     let missing = absent(dataset, &files);
-    let query = format!("select 'missing' where exists ({listed}) or exists ({missing})");
+    let query = format!("select 'missing' from {ONE_ROW} where exists ({listed}) or exists ({missing})");
     if warehouse.query(&query).await?.is_empty() {
         return Ok(Vec::new());
     }
+    let mut batch = Batch::new(warehouse);
     for statement in temporary_tables(dataset, &files, answers.is_full) {
-        warehouse.execute(&statement).await?;
+        batch.execute("", statement).await?;
     }
+    batch.run().await?;
     Ok(transaction(dataset, run))
 }
 

@@ -14,7 +14,7 @@ with recomputed_companies as (select symbol from companies),
 events as (
     select
         s.symbol, s.split_date, s.numerator::double / nullif(s.denominator::double, 0) as factor,
-        ln(s.numerator::double / nullif(s.denominator::double, 0)) as log_factor,
+        ln(nullif(abs(s.numerator::double / nullif(s.denominator::double, 0)), 0)) as log_factor,
         coalesce(lower(s.split_type) like '%spin%', false) or s.numerator > 100 or s.denominator > 100 as is_spin_off,
         lead(s.split_date) over (
             partition by s.symbol, s.numerator::double / nullif(s.denominator::double, 0) order by s.split_date
@@ -99,17 +99,17 @@ compared as (
     select
         e.*, coalesce(b.shares, l.shares) as shares_before, b.shares is not null as is_count_before_known,
         -- the new count as a multiple of the old one, as logarithms: the nearer of 0 and log_factor decides
-        ln(a.shares / nullif(b.shares, 0)) as log_filed,
-        ln(a.shares / nullif(l.shares, 0)) as log_filed_restated,
+        ln(nullif(abs(a.shares / nullif(b.shares, 0)), 0)) as log_filed,
+        ln(nullif(abs(a.shares / nullif(l.shares, 0)), 0)) as log_filed_restated,
         case
             when b.fiscal_date = l.fiscal_date and b.is_year = l.is_year and not l.is_received_before
-                then ln(l.shares / nullif(b.shares, 0))
+                then ln(nullif(abs(l.shares / nullif(b.shares, 0)), 0))
         end as log_restated,
         case
             when e.is_newest and v.received_on between e.split_date and e.split_date + 400
-                then ln(v.shares / nullif(coalesce(b.shares, l.shares), 0))
+                then ln(nullif(abs(v.shares / nullif(coalesce(b.shares, l.shares), 0)), 0))
         end as log_vendor,
-        ln(c.close_after / nullif(c.close_before, 0)) as log_jump,
+        ln(nullif(abs(c.close_after / nullif(c.close_before, 0)), 0)) as log_jump,
         v.shares as vendor_shares
     from splits as e
     left join received_before as b on b.symbol = e.symbol and b.split_date = e.split_date

@@ -74,7 +74,9 @@ vendors as (
         case when usable_cap is not null then 'profile' else 'shares_float' end as shares_source,
         case when usable_cap is not null then received_on else float_received_on end as received_on,
         -- two point-in-time counts that agree stand
-        coalesce(abs(ln(usable_cap / nullif(usable_float, 0))) <= ln(1.05::double), false) as is_confirmed
+        coalesce(
+            abs(ln(nullif(abs(usable_cap / nullif(usable_float, 0)), 0))) <= ln(1.05::double), false
+        ) as is_confirmed
     from usable
 ),
 -- figures from before a split are always recomputed, so published ones are on the newest split basis
@@ -111,8 +113,8 @@ newest as (
 on_bases as (
     select
         n.symbol, n.place, n.fiscal_date, v.shares as vendor, n.net_income, n.eps,
-        ln(n.shares * coalesce(r.share_factor, 1.0::double) / nullif(v.shares, 0)) as log_received,
-        ln(n.shares * coalesce(f.share_factor, 1.0::double) / nullif(v.shares, 0)) as log_filed
+        ln(nullif(abs(n.shares * coalesce(r.share_factor, 1.0::double) / nullif(v.shares, 0)), 0)) as log_received,
+        ln(nullif(abs(n.shares * coalesce(f.share_factor, 1.0::double) / nullif(v.shares, 0)), 0)) as log_filed
     from newest as n
     left join vendors as v on v.symbol = n.symbol
     left join split_factors as r on r.symbol = n.symbol and n.basis_date >= r.from_date and n.basis_date < r.until_date
@@ -131,7 +133,7 @@ summarized as (
         sum(case when abs(b.log_ratio) <= ln(1.5::double) then 1 else 0 end) as n_agreeing,
         sum(case when abs(b.log_ratio - a.log_ratio) > ln(1.25::double) then 1 else 0 end) as n_other,
         max(case when a.eps <> 0 and a.net_income <> 0
-            then ln(abs(a.net_income) / nullif(abs(a.eps) * a.vendor, 0)) end) as log_eps_ratio,
+            then ln(nullif(abs(a.net_income / nullif(a.eps * a.vendor, 0)), 0)) end) as log_eps_ratio,
         max(case when b.place = 2 then b.log_ratio end) as log_ratio_before
     from compared as a
     join compared as b on b.symbol = a.symbol
@@ -150,13 +152,13 @@ receipts as (
     select s.symbol, r.receipt_ratio
     from summarized as s
     join vendors as v on v.symbol = s.symbol
-    join receipt_ratios as r on abs(s.log_ratio - ln(r.receipt_ratio)) <= ln(1.1::double)
+    join receipt_ratios as r on abs(s.log_ratio - ln(nullif(abs(r.receipt_ratio), 0))) <= ln(1.1::double)
     where v.is_foreign and abs(s.log_ratio) > ln(1.3::double) and s.n_other = 0
         -- for other foreign companies, these ratios are more likely an error or growth
         and (v.is_adr or r.receipt_ratio not in (0.01, 1.5, 100.0, 1000.0))
         and (v.is_adr or v.ipo_date is null or v.ipo_date < s.fiscal_date - 550)
     qualify row_number() over (
-        partition by s.symbol order by abs(s.log_ratio - ln(r.receipt_ratio)), r.receipt_ratio
+        partition by s.symbol order by abs(s.log_ratio - ln(nullif(abs(r.receipt_ratio), 0))), r.receipt_ratio
     ) = 1
 ),
 -- if the newest counts differ: the vendor's counts of earlier days beside the count of the newest statement
@@ -170,12 +172,12 @@ earlier_counts as (
     select
         d.symbol, d.log_ratio, d.received_on, m.cap_date,
         -- the newest statement's count as a multiple of the vendor's of that day
-        d.log_ratio + ln(d.vendor / nullif(
+        d.log_ratio + ln(nullif(abs(d.vendor / nullif(
             m.market_cap::double / nullif(
                 p.close_price::double / nullif(coalesce(f.basis_factor, 1.0::double), 0)
                 * coalesce(t.basis_factor / nullif(t.share_factor, 0), 1.0::double), 0
             ), 0
-        )) as log_ratio_then
+        )), 0)) as log_ratio_then
     from doubtful as d
     join staging.market_caps as m
         on m.symbol = d.symbol and m.cap_date between d.received_on - 400 and d.received_on - 1
@@ -217,13 +219,13 @@ judged as (
         case when v.shares is null then d.receipt_ratio else r.receipt_ratio end as receipt_ratio,
         case
             when v.shares is null then d.class_ratio
-            when abs(s.log_ratio + ln(k.class_ratio)) <= ln(1.3::double) then k.class_ratio
+            when abs(s.log_ratio + ln(nullif(abs(k.class_ratio), 0))) <= ln(1.3::double) then k.class_ratio
         end as class_ratio,
         case
             when v.shares is null then 'unknown'
             -- there are no statements to compare with
             when s.symbol is null then 'ok'
-            when abs(s.log_ratio + ln(k.class_ratio)) <= ln(1.3::double) then 'class'
+            when abs(s.log_ratio + ln(nullif(abs(k.class_ratio), 0))) <= ln(1.3::double) then 'class'
             when r.receipt_ratio is not null then 'receipt'
             when abs(s.log_ratio) <= ln(2.0::double) and n.symbol is null then 'ok'
             -- the vendor agrees with other statements: the newest one is the exception

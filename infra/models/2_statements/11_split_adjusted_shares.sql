@@ -56,11 +56,15 @@ candidates as (
         c.shares_per_security, c.inferred_per_security, c.ipo_date, c.ours as vendor_shares,
         case
             when p.shares > 0 and c.reference_shares > 0
-                then ln(p.shares * coalesce(r.share_factor, 1.0::double) / nullif(c.reference_shares, 0))
+                then ln(nullif(abs(
+                    p.shares * coalesce(r.share_factor, 1.0::double) / nullif(c.reference_shares, 0)
+                ), 0))
         end as receipt_distance,
         case
             when p.shares > 0 and c.reference_shares > 0
-                then ln(p.shares * coalesce(f.share_factor, 1.0::double) / nullif(c.reference_shares, 0))
+                then ln(nullif(abs(
+                    p.shares * coalesce(f.share_factor, 1.0::double) / nullif(c.reference_shares, 0)
+                ), 0))
         end as filing_distance
     from periods as p
     left join split_factors as r on r.symbol = p.symbol and p.basis_date >= r.from_date and p.basis_date < r.until_date
@@ -80,7 +84,7 @@ bases as (
         -- EPS times shares as a multiple of net income
         case
             when shares > 0 and abs(eps_diluted) >= 0.05 and net_income <> 0
-                then ln(abs(eps_diluted::double) * shares / nullif(abs(net_income), 0))
+                then ln(nullif(abs(eps_diluted::double * shares / nullif(net_income, 0)), 0))
         end as log_earnings
     from candidates
 ),
@@ -89,7 +93,7 @@ units as (
     select *,
         case
             when shares_per_security is null or shares_per_security = 1 then 1.0::double
-            when abs(distance + ln(shares_per_security)) < abs(distance) then 1.0::double
+            when abs(distance + ln(nullif(abs(shares_per_security), 0))) < abs(distance) then 1.0::double
             else shares_per_security
         end as count_unit
     from bases
@@ -100,17 +104,19 @@ scaled as (
         case
             when coalesce(shares_per_security, 1.0::double) = 1 then 1.0::double
             when log_earnings is null then count_unit
-            when abs(log_earnings - ln(count_unit)) < abs(log_earnings - ln(count_unit) + ln(shares_per_security))
+            when abs(log_earnings - ln(nullif(abs(count_unit), 0)))
+                < abs(log_earnings - ln(nullif(abs(count_unit), 0)) + ln(nullif(abs(shares_per_security), 0)))
                 then 1.0::double
             else shares_per_security
         end as eps_unit,
         coalesce(basis_factor, 1.0::double) / nullif(count_unit, 0) as count_factor,
-        ln(case when shares > 0 then shares end * coalesce(basis_factor, 1.0::double) / nullif(count_unit, 0))
-            as log_count,
+        ln(nullif(abs(
+            case when shares > 0 then shares end * coalesce(basis_factor, 1.0::double) / nullif(count_unit, 0)
+        ), 0)) as log_count,
         -- a ratio that the user entered is not a jump of the count
         case
             when count_unit = 1 then 0.0::double
-            else ln(shares_per_security / nullif(inferred_per_security, 0))
+            else ln(nullif(abs(shares_per_security / nullif(inferred_per_security, 0)), 0))
         end as log_entered,
         max(case when period_type <> 'FY' and not is_derived then 1 else 0 end) over (partition by symbol) = 1
             as has_quarters,
@@ -118,7 +124,7 @@ scaled as (
     from units
 ),
 with_errors as (
-    select *, log_earnings - ln(count_unit / nullif(eps_unit, 0)) as log_eps_error from scaled
+    select *, log_earnings - ln(nullif(abs(count_unit / nullif(eps_unit, 0)), 0)) as log_eps_error from scaled
 ),
 -- the reported quarters, or else years, in order: how the count changes from one to the next
 chained as (
@@ -146,7 +152,7 @@ ends as (
     select *,
         case
             when is_newest and verdict in ('ok', 'receipt', 'class')
-                then log_count - ln(reference_shares / nullif(shares_per_security, 0))
+                then log_count - ln(nullif(abs(reference_shares / nullif(shares_per_security, 0)), 0))
         end as log_end
     from chained
 ),

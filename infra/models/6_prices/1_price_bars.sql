@@ -104,7 +104,7 @@ with_dividends as (
         -- previous close is not an ordinary dividend and is ignored.
         case
             when d.amount > 0 and d.amount < s.previous_close
-                then ln(1 - d.amount::double / nullif(s.previous_close::double, 0))::decimal(38, 12)
+                then ln(nullif(abs(1 - d.amount::double / nullif(s.previous_close::double, 0)), 0))::decimal(38, 12)
         end as log_dividend
     from sessions as s
     left join dividends as d on d.symbol = s.symbol and d.price_date = s.price_date

@@ -49,5 +49,7 @@ moments as (
 select
     symbol, price_date,
     case when var_x > 0 then cov_xy / nullif(var_x, 0) end as beta_252d,
-    case when var_x > 0 and var_y > 0 then cov_xy / nullif(sqrt(var_x) * sqrt(var_y), 0) end as correlation_252d
+    case
+        when var_x > 0 and var_y > 0 then cov_xy / nullif(sqrt(abs(var_x)) * sqrt(abs(var_y)), 0)
+    end as correlation_252d
 from moments

@@ -161,15 +161,15 @@ select
     -- the moves up are half of all moves and the change over the 14 sessions
     50.0::double * (moves_14 + (close_price - close_14_ago)::double) / nullif(moves_14, 0) as rsi_14d,
     case
-        when variance_252 > 0 then total_252 / nullif(sqrt(252.0::double) * sqrt(variance_252), 0)
+        when variance_252 > 0 then total_252 / nullif(sqrt(252.0::double) * sqrt(abs(variance_252)), 0)
     end as sharpe_ratio_252d_rf0,
     case
-        when total_252 is not null and losses_252 > 0 then total_252 / nullif(sqrt(losses_252), 0)
+        when total_252 is not null and losses_252 > 0 then total_252 / nullif(sqrt(abs(losses_252)), 0)
     end as sortino_ratio_252d_rf0,
     -- √(sum / 252) x √252
-    case when total_252 is not null then sqrt(losses_252) end as downside_deviation_252d,
+    case when total_252 is not null then sqrt(abs(losses_252)) end as downside_deviation_252d,
     case
-        when variance_252 > 0 then 1.6448536269514722::double * sqrt(variance_252)
+        when variance_252 > 0 then 1.6448536269514722::double * sqrt(abs(variance_252))
         when variance_252 <= 0 then 0.0::double
     end - total_252 / 252.0::double as value_at_risk_95_252d,
     case

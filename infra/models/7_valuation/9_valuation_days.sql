@@ -37,7 +37,7 @@ paired_days as (
     select
         d.*, n.shares as vendor_shares, n.shares_source, n.is_whole,
         n.is_in_motion or k.is_latest_stale or o.statement_shares is null as may_differ,
-        ln(n.shares / nullif(o.statement_shares, 0)) as log_ratio
+        ln(nullif(abs(n.shares / nullif(o.statement_shares, 0)), 0)) as log_ratio
     from valued_days as d
     join fundamentals_ranges as k on k.range_id = d.range_id
     join valuation_operands as o on o.range_id = d.range_id

@@ -33,11 +33,13 @@ compared as (
 ),
 checks as (
     select
-        company_key, symbol, check_name, basis, fiscal_date, ours::double as ours, theirs::double as theirs,
-        (ours - theirs)::double as difference,
-        case when reason is not null then reason when ours is null or theirs is null then 'missing_input' end as reason,
+        i.company_key, i.symbol, i.check_name, i.basis, i.fiscal_date, i.ours::double as ours,
+        i.theirs::double as theirs, (i.ours - i.theirs)::double as difference,
+        case
+            when i.reason is not null then i.reason when i.ours is null or i.theirs is null then 'missing_input'
+        end as reason,
         1000.0::double as least_difference
-    from identities
+    from identities as i
     union all
     select company_key, symbol, check_name, basis, fiscal_date, ours, theirs, difference, reason, least_difference
     from compared

@@ -6,6 +6,10 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// A table with one row, for a query that has a condition but reads no table. Snowflake's documentation shows no WHERE
+/// without FROM.
+pub const ONE_ROW: &str = "(select 1 as n) as one_row";
+
 #[cfg(test)]
 mod tests {
     use super::*;

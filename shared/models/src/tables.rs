@@ -2,8 +2,11 @@
 //! `raw` and `staging` are derived from the catalog. The tables of `analytics` are declared in
 //! `infra/models/tables`.
 
-use crate::ops::{OPS, OpsColumn, RAW, STAGING};
-use findata_domain::catalog::{CATALOG, Dataset, FLAGS, Kind, LINEAGE};
+use crate::ops::{OPS, OpsColumn, RAW, STAGING, sql};
+use findata_domain::{
+    catalog::{CATALOG, Dataset, FLAGS, Kind, LINEAGE},
+    sql::ONE_ROW,
+};
 
 /// The schemas of every warehouse.
 pub const SCHEMAS: [&str; 4] = ["raw", "staging", "analytics", "ops"];
@@ -62,7 +65,7 @@ pub fn setup() -> Vec<String> {
     }));
     statements.extend(WRITERS.iter().map(|function| {
         format!(
-            "insert into ops.turns (function, number) select '{function}', 0 \
+            "insert into ops.turns (function, number) select '{function}', 0 from {ONE_ROW} \
              where not exists (select 1 from ops.turns where function = '{function}')"
         )
     }));

@@ -25,6 +25,8 @@ const MEMORY: f64 = 0.25;
 /// Estimated seconds that load and analytics take together in a daily run of 500 companies. The
 /// warehouse is billed for this time.
 const LOAD_AND_COMPUTE: f64 = 60.0;
+/// Estimated statements of load and analytics.
+const STATEMENTS: u64 = 300;
 
 /// Estimates the cost of a run on AWS: Lambda GB-seconds and invocations, SQS requests, S3 writes
 /// and one EventBridge event. A batch costs one invocation, its share of a send request of ten
@@ -52,7 +54,12 @@ pub fn predicted(calls: u64, batches: u64, datasets: u64, workers: u64, fetching
         return on_aws(MEMORY, 0, 0);
     }
     let seconds = fetching * batches.min(workers) as f64 + LOAD_AND_COMPUTE;
-    let usage = Usage { seconds: LOAD_AND_COMPUTE, resumes: 1, ..Usage::default() };
+    let usage = Usage {
+        seconds: LOAD_AND_COMPUTE,
+        resumes: 1,
+        statements: STATEMENTS,
+        ..Usage::default()
+    };
     Cost {
         fmp_calls: calls,
         snowflake_credits: usage.credits(),
@@ -68,6 +75,6 @@ mod tests {
         assert!((0.001..0.003).contains(&cost.usd), "{cost:?}");
         let planned = super::predicted(89, 8, 5, 2, 3.0);
         assert!((0.0003..0.002).contains(&planned.usd), "{planned:?}");
-        assert!((0.02..0.05).contains(&planned.snowflake_credits), "{planned:?}");
+        assert!((0.05..0.15).contains(&planned.snowflake_credits), "{planned:?}");
     }
 }

@@ -7,6 +7,7 @@
 //! records the time of each fetch, so that the next plan skips fresh data. [`summary`] describes
 //! the finished run. [`ports`] are the traits that adapters implement.
 
+pub mod batch;
 pub mod binding;
 pub mod bulk_progress;
 pub mod command_input;

@@ -113,8 +113,8 @@ pub struct Cost {
     pub sqs_requests: u64,
     /// Estimated cost on AWS in US dollars; 0 on a laptop.
     pub usd: f64,
-    /// Estimated Snowflake credits for an XS warehouse that suspends itself after one idle minute;
-    /// 0 on a laptop.
+    /// Estimated Snowflake credits for an XS warehouse that suspends itself after one idle minute,
+    /// and for cloud services; 0 with DuckDB.
     pub snowflake_credits: f64,
 }
 

@@ -5,8 +5,13 @@
 //! run, or after an invocation that timed out while its statement is still executing. Therefore
 //! each function has a counter in the warehouse. [`WriteFence::read`] reads the counter before the
 //! function compares rows. The transaction increments the counter, but only if it is unchanged.
-//! Concurrent transactions wait for each other on the counter's row. If the counter has changed,
-//! the function compared stale rows and must start over.
+//! Concurrent transactions wait for each other: on Snowflake, for the lock of the table `ops.turns`,
+//! so load and analytics wait for each other too. If the counter has changed, the function compared
+//! stale rows and must start over.
+//!
+//! On Snowflake, each statement sees what was committed before it began. A function that reads rows
+//! of another one in many statements can therefore make its transaction depend on a query, which
+//! finds changes of these rows since ([`WriteFence::write_unless`]).
 //!
 //! The counters are in the table `ops.turns`, one row per function. The table's old name stays,
 //! because renaming it would require a migration of existing Snowflake accounts.
@@ -52,25 +57,41 @@ impl WriteFence {
     /// `Retry` after a pause if another invocation has written in the meantime; the warehouse's
     /// errors. On an error, the transaction is rolled back.
     pub async fn begin(&mut self, warehouse: &mut impl Warehouse) -> Result<()> {
-        warehouse.execute("begin transaction").await?;
-        let incremented = self.increment(warehouse).await;
-        roll_back_on_error(warehouse, incremented).await?;
-        self.number += 1;
-        Ok(())
+        let increment = self.begin_unless(None, warehouse).await?;
+        let incremented = warehouse.execute(&increment).await;
+        roll_back_on_error(warehouse, incremented).await.map(|_| ())
     }
 
-    async fn increment(&self, warehouse: &mut impl Warehouse) -> Result<()> {
+    /// Begins a transaction and deletes the counter, if it has not changed and the query `changes` returns no rows.
+    /// Returns the statement that inserts the new counter.
+    async fn begin_unless(
+        &mut self,
+        changes: Option<&str>,
+        warehouse: &mut impl Warehouse,
+    ) -> Result<String> {
+        warehouse.execute("begin transaction").await?;
+        let deleted = self.delete(changes, warehouse).await;
+        roll_back_on_error(warehouse, deleted).await?;
+        self.number += 1;
+        Ok(format!(
+            "insert into ops.turns (function, number) values ('{}', {})",
+            self.function, self.number
+        ))
+    }
+
+    async fn delete(&self, changes: Option<&str>, warehouse: &mut impl Warehouse) -> Result<()> {
         let WriteFence { function, number } = *self;
-        let delete = format!("delete from ops.turns where function = '{function}' and number = {number}");
-        if warehouse.execute(&delete).await? != 1 {
-            let reason = format!(
-                "another invocation of {function} wrote to the warehouse: this invocation starts over"
-            );
-            return Err(Error::Retry { reason, after: Some(PAUSE) });
+        let unless = changes.map(|query| format!(" and not exists ({query})")).unwrap_or_default();
+        let delete =
+            format!("delete from ops.turns where function = '{function}' and number = {number}{unless}");
+        if warehouse.execute(&delete).await? == 1 {
+            return Ok(());
         }
-        let insert =
-            format!("insert into ops.turns (function, number) values ('{function}', {})", number + 1);
-        warehouse.execute(&insert).await.map(|_| ())
+        let or_changed = changes.map(|_| ", or the rows that it read have changed").unwrap_or_default();
+        let reason = format!(
+            "another invocation of {function} wrote to the warehouse{or_changed}: this invocation starts over"
+        );
+        Err(Error::Retry { reason, after: Some(PAUSE) })
     }
 
     /// Runs statements as one fenced transaction.
@@ -79,7 +100,29 @@ impl WriteFence {
     /// The errors of [`WriteFence::begin`]; the error of the first statement that failed. On an
     /// error, the transaction is rolled back.
     pub async fn write(&mut self, warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
-        self.begin(warehouse).await?;
-        execute_and_commit(warehouse, statements).await
+        self.write_if(None, warehouse, statements).await
+    }
+
+    /// Like [`WriteFence::write`], but only if the query `changes` returns no rows.
+    ///
+    /// # Errors
+    /// The errors of [`WriteFence::write`], and `Retry` if the query returns rows.
+    pub async fn write_unless(
+        &mut self,
+        changes: &str,
+        warehouse: &mut impl Warehouse,
+        statements: &[String],
+    ) -> Result<()> {
+        self.write_if(Some(changes), warehouse, statements).await
+    }
+
+    async fn write_if(
+        &mut self,
+        changes: Option<&str>,
+        warehouse: &mut impl Warehouse,
+        statements: &[String],
+    ) -> Result<()> {
+        let increment = self.begin_unless(changes, warehouse).await?;
+        execute_and_commit(warehouse, &[&[increment][..], statements].concat()).await
     }
 }

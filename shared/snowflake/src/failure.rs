@@ -47,6 +47,11 @@ impl Rejection {
             ("002003", _) => Error::Stop(format!(
                 "{description}; run `findata doctor` to check whether a grant is missing"
             )),
+            // The warehouse, the database or the schema of the login.
+            ("390201", _) => Error::Config(format!(
+                "{description}; check SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA, and run \
+                 `findata doctor` to see which grant is missing"
+            )),
             // Login failures: 3901xx to 3904xx.
             (code, _) if code.starts_with("390") => Error::Config(format!(
                 "{description}; check the account, the user, the role and the network policy, and that the user's public key belongs to this private key"

@@ -37,9 +37,9 @@ use statement::{StatementKind, StatementState, lock};
 use findata_domain::{Error, Result, catalog::Dataset};
 use findata_pipeline::{
     landing::StagedFile,
-    ports::warehouse::Warehouse,
+    ports::warehouse::{Statement, Warehouse},
     run::RunId,
-    usage::{AUTO_SUSPEND, Statement, Usage},
+    usage::{self, AUTO_SUSPEND, Usage},
 };
 
 /// Timeout of one request. Snowflake responds within 45 seconds, even if the statement is still running. A response
@@ -64,6 +64,8 @@ pub struct Snowflake {
     usage: Usage,
     /// When the last statement ended.
     last_ended: Option<Instant>,
+    /// Whether a login fails if the warehouse, the database or the schema does not exist.
+    is_validated: bool,
 }
 
 impl Snowflake {
@@ -78,7 +80,7 @@ impl Snowflake {
         let http = Client::builder()
             .user_agent(concat!("findata/", env!("CARGO_PKG_VERSION")))
             .gzip(true)
-            // Following a redirect would send the token to another host.
+            // `transport` follows redirects, but not to other hosts.
             .redirect(redirect::Policy::none())
             .connect_timeout(Duration::from_secs(5))
             .timeout(RESPONSE_TIMEOUT)
@@ -95,7 +97,14 @@ impl Snowflake {
             step: String::new(),
             usage: Usage::default(),
             last_ended: None,
+            is_validated: true,
         })
+    }
+
+    /// Allows a login with a warehouse, database or schema that does not exist, to find out what is missing.
+    #[must_use]
+    pub fn without_validation(self) -> Self {
+        Snowflake { is_validated: false, ..self }
     }
 
     /// The error that the middleware recorded, which is more precise than the client's error.
@@ -121,6 +130,7 @@ impl Snowflake {
             self.http.clone(),
             settings.retry_pause,
             Arc::clone(&self.statement),
+            self.is_validated,
         );
         let client = reqwest_middleware::ClientBuilder::new(self.http.clone()).with(middleware).build();
         let auth = AuthArgs {
@@ -140,40 +150,51 @@ impl Snowflake {
             .map_err(|_| Error::Config("the Snowflake client cannot be set up".into()))
     }
 
-    /// Runs a statement. If the session has ended, repeats the statement in a new session, unless the old session had
-    /// an open transaction or temporary tables.
-    async fn run(&mut self, sql: &str) -> Result<Rows> {
+    /// Runs statements with one request. If the session has ended, repeats them in a new session, unless the old
+    /// session had an open transaction or temporary tables.
+    async fn run(&mut self, statements: &[Statement<'_>]) -> Result<Rows> {
         let begun = Instant::now();
-        let result = match self.run_once(sql).await {
+        let result = match self.run_once(statements).await {
             Err(error) if lock(&self.statement).session_ended => {
                 let replaceable = !self.in_transaction && !self.has_temporary;
                 self.session = None;
                 (self.in_transaction, self.has_temporary) = (false, false);
-                if replaceable { self.run_once(sql).await } else { Err(error) }
+                if replaceable { self.run_once(statements).await } else { Err(error) }
             }
             result => result,
         };
-        self.count(begun, result.is_ok());
-        let head: String = sql.chars().take(100).collect();
-        tracing::debug!(seconds = begun.elapsed().as_secs_f64(), head, "statement");
-        let rows = result?;
-        match StatementKind::of(sql) {
-            StatementKind::BeginTransaction => self.in_transaction = true,
-            StatementKind::EndTransaction => self.in_transaction = false,
-            StatementKind::CreateTemporary => self.has_temporary = true,
-            StatementKind::Other => {}
+        self.count(statements, begun, result.is_ok());
+        let head: String = statements.first().map(|s| s.sql.chars().take(100).collect()).unwrap_or_default();
+        tracing::debug!(seconds = begun.elapsed().as_secs_f64(), count = statements.len(), head, "statement");
+        // If one of several statements has failed, those before it have been executed.
+        let is_executed = |kind: &StatementKind| {
+            result.is_ok() || (statements.len() > 1 && matches!(kind, StatementKind::CreateTemporary))
+        };
+        for kind in statements.iter().map(|s| StatementKind::of(s.sql)).filter(is_executed) {
+            match kind {
+                StatementKind::BeginTransaction => self.in_transaction = true,
+                StatementKind::EndTransaction => self.in_transaction = false,
+                StatementKind::CreateTemporary => self.has_temporary = true,
+                StatementKind::Other => {}
+            }
         }
-        Ok(rows)
+        result
     }
 
-    /// Adds a statement to the usage. Also adds the pause before the statement, unless the pause was so long that the
-    /// virtual warehouse suspended itself: Snowflake does not bill a suspended warehouse.
-    fn count(&mut self, begun: Instant, succeeded: bool) {
+    async fn run_one(&mut self, sql: &str) -> Result<Rows> {
+        self.run(&[Statement { step: "", sql }]).await
+    }
+
+    /// Adds the statements of a request to the usage. Also adds the pause before the request, unless the pause was so
+    /// long that the virtual warehouse suspended itself: Snowflake does not bill a suspended warehouse.
+    fn count(&mut self, statements: &[Statement<'_>], begun: Instant, succeeded: bool) {
         let now = Instant::now();
-        let query_id = lock(&self.statement).query_id.take();
+        let query_ids = std::mem::take(&mut lock(&self.statement).query_ids);
         let seconds = now.duration_since(begun).as_secs_f64();
         let pause = self.last_ended.map(|ended| begun.saturating_duration_since(ended).as_secs_f64());
-        self.usage.statements += 1;
+        let number = statements.len() as u64;
+        self.usage.requests += 1;
+        self.usage.statements += number;
         match pause.filter(|pause| *pause < AUTO_SUSPEND) {
             Some(pause) => self.usage.seconds += pause + seconds,
             None => {
@@ -182,16 +203,25 @@ impl Snowflake {
             }
         }
         self.last_ended = Some(now);
-        if let Some(query_id) = query_id {
-            self.usage.log.push(Statement { query_id, step: self.step.clone(), seconds, succeeded });
+        // The duration of each statement is in Snowflake's query history; the response has that of all.
+        let seconds = seconds / number.max(1) as f64;
+        for (query_id, statement) in query_ids.into_iter().zip(statements) {
+            let step = if statement.step.is_empty() {
+                self.step.as_str()
+            } else {
+                statement.step
+            };
+            let step = step.to_owned();
+            self.usage.log.push(usage::Statement { query_id, step, seconds, succeeded });
         }
     }
 
-    async fn run_once(&mut self, sql: &str) -> Result<Rows> {
-        let deadline = Instant::now() + self.settings.statement_timeout;
+    async fn run_once(&mut self, statements: &[Statement<'_>]) -> Result<Rows> {
+        let timeout = self.settings.statement_timeout * statements.len().try_into().unwrap_or(1);
+        let deadline = Instant::now() + timeout;
         let deadline = self.settings.ends_at.map_or(deadline, |end| end.min(deadline));
-        lock(&self.statement).begin(deadline);
-        let result = self.session()?.exec(&sql::translate(sql)).await;
+        lock(&self.statement).begin(deadline, statements.len());
+        let result = self.session()?.exec(&sql::join(statements.iter().map(|s| s.sql))).await;
         match result {
             Ok(QueryResult::Json(json)) => {
                 Rows::new(json.schema.into_iter().map(|field| field.name).collect(), json.value)
@@ -213,25 +243,35 @@ impl Snowflake {
 
 impl Warehouse for Snowflake {
     async fn execute(&mut self, sql: &str) -> Result<u64> {
-        Ok(self.run(sql).await?.changed())
+        Ok(self.run_one(sql).await?.changed())
+    }
+
+    fn sends_batches(&self) -> bool {
+        true
+    }
+
+    async fn execute_all(&mut self, statements: &[Statement<'_>]) -> Result<()> {
+        for request in sql::requests(statements) {
+            self.run(request).await?;
+        }
+        Ok(())
     }
 
     async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
-        Ok(self.run(sql).await?.values)
+        Ok(self.run_one(sql).await?.values)
     }
 
     async fn append(&mut self, table: &str, rows: Vec<Vec<Option<String>>>) -> Result<()> {
         for insert in sql::inserts(table, &rows) {
-            self.run(&insert).await?;
+            self.run_one(&insert).await?;
         }
         Ok(())
     }
 
     async fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> Result<()> {
-        for statement in sql::copies(dataset, files, &self.settings.stage, &self.settings.prefix) {
-            self.run(&statement).await?;
-        }
-        Ok(())
+        let statements = sql::copies(dataset, files, &self.settings.stage, &self.settings.prefix);
+        let statements: Vec<_> = statements.iter().map(|sql| Statement { step: "", sql }).collect();
+        self.execute_all(&statements).await
     }
 
     async fn release(&mut self, _: &[&str]) -> Result<()> {
@@ -259,7 +299,7 @@ impl Warehouse for Snowflake {
             return Ok(());
         };
         (self.in_transaction, self.has_temporary) = (false, false);
-        lock(&self.statement).begin(Instant::now() + CLOSE_TIMEOUT);
+        lock(&self.statement).begin(Instant::now() + CLOSE_TIMEOUT, 1);
         session.close_session().await.map_err(|e| self.failure(&e))
     }
 }

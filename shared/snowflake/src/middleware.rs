@@ -48,6 +48,8 @@ pub(super) struct SessionMiddleware {
     retry_pause: Duration,
     statement: Arc<Mutex<StatementState>>,
     tokens: Mutex<Option<Tokens>>,
+    /// Whether a login fails if the warehouse, the database or the schema does not exist.
+    is_validated: bool,
 }
 
 #[async_trait::async_trait]
@@ -76,7 +78,8 @@ impl Middleware for SessionMiddleware {
         statement.error = Some(match failure {
             Failure::Rejected(rejection) => {
                 statement.session_ended = rejection.session_ended();
-                statement.query_id = Some(rejection.query_id.clone()).filter(|id| !id.is_empty());
+                statement.query_ids = vec![rejection.query_id.clone()];
+                statement.query_ids.retain(|id| !id.is_empty());
                 rejection.error()
             }
             Failure::Other(error) => error,
@@ -91,8 +94,16 @@ impl SessionMiddleware {
         http: Client,
         retry_pause: Duration,
         statement: Arc<Mutex<StatementState>>,
+        is_validated: bool,
     ) -> Self {
-        SessionMiddleware { base, http, retry_pause, statement, tokens: Mutex::new(None) }
+        SessionMiddleware {
+            base,
+            http,
+            retry_pause,
+            statement,
+            tokens: Mutex::new(None),
+            is_validated,
+        }
     }
 
     /// Sends a request of the client. Returns the complete response.
@@ -111,23 +122,25 @@ impl SessionMiddleware {
         let mut body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
         match path.as_str() {
             "/session/v1/login-request" => {
-                response::prepare_login(&mut body);
+                response::prepare_login(&mut body, self.is_validated);
                 self.log_in(request.url(), &body).await
             }
             "/queries/v1/query-request" => {
-                let (deadline, tag) = {
+                let (deadline, tag, count) = {
                     let statement = lock(&self.statement);
-                    (statement.deadline, statement.tag.clone())
+                    (statement.deadline, statement.tag.clone(), statement.count)
                 };
                 let left = deadline.saturating_duration_since(Instant::now());
                 body["parameters"] = json!({
                     "QUERY_TAG": tag,
+                    // A text with another number of statements is rejected, so no value can add a statement.
+                    "MULTI_STATEMENT_COUNT": count,
                     // Ends one second before the middleware's deadline, so that Snowflake reports the timeout. It is
                     // never 0, which would mean two days.
                     "STATEMENT_TIMEOUT_IN_SECONDS": left.as_secs().max(2) - 1,
                 });
                 let mut response = self.poll(request.url(), &body).await?;
-                lock(&self.statement).query_id = response["data"]["queryId"].as_str().map(str::to_owned);
+                lock(&self.statement).query_ids = response::query_ids(&response);
                 self.complete(&mut response).await?;
                 Ok(response)
             }
@@ -151,7 +164,8 @@ impl SessionMiddleware {
     }
 
     async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Value, Failure> {
-        transport::send(self.retry_pause, request).await
+        let is_open = lock(&self.tokens).is_some();
+        transport::send(self.retry_pause, is_open, request).await
     }
 
     async fn log_in(&self, url: &Url, body: &Value) -> Result<Value, Failure> {

@@ -30,8 +30,9 @@ const LOCK_TIMEOUT: u32 = 660;
 ///
 /// The client library identifies itself as the Go driver, for which Snowflake returns Arrow data.
 /// For an unknown application, Snowflake returns JSON, which findata reads. The session parameters
-/// override the account's date and time formats.
-pub(super) fn prepare_login(login: &mut Value) {
+/// override all parameters of the account and the user that change results. With `is_validated`, a login fails if the
+/// warehouse, the database or the schema does not exist.
+pub(super) fn prepare_login(login: &mut Value, is_validated: bool) {
     let Some(data) = login["data"].as_object_mut() else {
         return;
     };
@@ -41,7 +42,15 @@ pub(super) fn prepare_login(login: &mut Value) {
     data.insert(
         "SESSION_PARAMETERS".into(),
         json!({
+            "CLIENT_VALIDATE_DEFAULT_PARAMETERS": is_validated,
             "AUTOCOMMIT": true,
+            "TRANSACTION_ABORT_ON_ERROR": false,
+            "MULTI_STATEMENT_COUNT": 1,
+            // Without a limit: a query whose rows were cut would give wrong figures.
+            "ROWS_PER_RESULTSET": 0,
+            // The models state the order of NULLs only for DESC.
+            "DEFAULT_NULL_ORDERING": "LAST",
+            "QUOTED_IDENTIFIERS_IGNORE_CASE": false,
             // Snowflake aborts a statement five minutes after its client was lost. It aborts a transaction of a lost
             // session five minutes after another transaction began to wait for its locks (Snowflake's documentation,
             // "Transactions"). LOCK_TIMEOUT is slightly longer than the sum of both times.
@@ -51,6 +60,7 @@ pub(super) fn prepare_login(login: &mut Value) {
             "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
             "DATE_INPUT_FORMAT": "YYYY-MM-DD",
             "DATE_OUTPUT_FORMAT": "YYYY-MM-DD",
+            "TIMESTAMP_INPUT_FORMAT": "AUTO",
             "TIMESTAMP_NTZ_OUTPUT_FORMAT": "YYYY-MM-DD HH24:MI:SS.FF6",
         }),
     );
@@ -82,6 +92,17 @@ pub(super) fn rejection(response: &Value) -> Rejection {
     }
 }
 
+/// Reads the ids of the queries: those of the statements of a text with several statements, or the only one.
+pub(super) fn query_ids(response: &Value) -> Vec<String> {
+    let data = &response["data"];
+    let ids = data["resultIds"].as_str().filter(|ids| !ids.is_empty()).or(data["queryId"].as_str());
+    ids.unwrap_or_default()
+        .split(',')
+        .filter(|id| !id.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
 /// Adds fields that the client requires and some responses lack. Changes unknown column types to text, because JSON
 /// contains such values as text.
 pub(super) fn fill_in_defaults(response: &mut Value) {
@@ -111,13 +132,24 @@ pub(super) fn fill_in_defaults(response: &mut Value) {
     }
 }
 
-/// The headers of the requests that download the further chunks of a result.
+/// The headers of the requests that download the further chunks of a result. A response without headers may have the
+/// key with which the storage encrypts the chunks (`qrmk`).
 pub(super) fn chunk_headers(response: &Value) -> HeaderMap {
-    let headers = response["data"]["chunkHeaders"].as_object();
-    let pair = |(name, value): (&String, &Value)| {
-        Some((HeaderName::try_from(name).ok()?, HeaderValue::from_str(value.as_str()?).ok()?))
+    let data = &response["data"];
+    let by_key = data["qrmk"].as_str().filter(|_| !data["chunkHeaders"].is_object()).map(|key| {
+        [
+            ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
+            ("x-amz-server-side-encryption-customer-key", key),
+        ]
+    });
+    let pair = |(name, value): (&str, &str)| {
+        let mut value = HeaderValue::from_str(value).ok()?;
+        value.set_sensitive(true);
+        Some((HeaderName::try_from(name).ok()?, value))
     };
-    headers.into_iter().flatten().filter_map(pair).collect()
+    let given = data["chunkHeaders"].as_object().into_iter().flatten();
+    let given = given.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+    given.chain(by_key.into_iter().flatten()).filter_map(pair).collect()
 }
 
 /// Removes the URLs of the result's further chunks from the response. Returns the URLs in order.
@@ -130,8 +162,11 @@ pub(super) fn take_chunks(response: &mut Value) -> Result<Vec<String>> {
         return Err(Error::Stop("Snowflake returned Arrow data, which findata does not support".into()));
     }
     let chunks = data.get_mut("chunks").map(Value::take);
+    // The client downloads chunks by itself, and cannot read a null in one of these fields.
     if let Some(data) = data.as_object_mut() {
-        data.remove("chunks");
+        for field in ["chunks", "chunkHeaders", "qrmk"] {
+            data.remove(field);
+        }
     }
     let urls = chunks.as_ref().and_then(Value::as_array).into_iter().flatten();
     Ok(urls.filter_map(|chunk| chunk["url"].as_str().map(str::to_owned)).collect())
@@ -175,13 +210,21 @@ mod tests {
         fill_in_defaults(&mut response);
         assert_eq!(response["data"]["rowtype"][0]["type"], "text");
         assert_eq!(chunk_headers(&response).len(), 1);
+        response["data"]["qrmk"] = json!("key");
+        assert_eq!(chunk_headers(&response).len(), 1, "headers take precedence over the key");
+        response["data"]["chunkHeaders"] = Value::Null;
+        let headers = chunk_headers(&response);
+        assert_eq!(headers["x-amz-server-side-encryption-customer-key"], "key");
+        assert_eq!(headers["x-amz-server-side-encryption-customer-algorithm"], "AES256");
         assert_eq!(take_chunks(&mut response).unwrap(), ["https://x/1", "https://x/2"]);
         append_rows(&mut response, r#"["2"]"#).unwrap();
         assert!(check_row_count(&response).is_err());
         append_rows(&mut response, r#"["3"]"#).unwrap();
         assert!(check_row_count(&response).is_ok());
         assert_eq!(response["data"]["rowset"], json!([["1"], ["2"], ["3"]]));
-        assert!(response["data"].get("chunks").is_none());
+        for field in ["chunks", "chunkHeaders", "qrmk"] {
+            assert!(response["data"].get(field).is_none(), "{field}");
+        }
     }
 
     #[test]

@@ -3,17 +3,40 @@
 
 use findata_domain::catalog::{Column, Dataset, Kind};
 use findata_domain::sql::literal;
-use findata_pipeline::landing::StagedFile;
+use findata_pipeline::{landing::StagedFile, ports::warehouse::Statement};
 
 /// Rows per INSERT statement. Snowflake allows 16,384 rows in a VALUES list. With fewer rows, the text does not exceed
 /// the largest size of a statement.
 const ROWS_PER_INSERT: usize = 1_000;
 /// Maximum number of files in one COPY statement.
 const FILES_PER_COPY: usize = 1_000;
+/// Maximum size of the text of several statements in bytes. Snowflake limits a text to 1 MB.
+const BYTES_PER_REQUEST: usize = 400_000;
+
+/// Divides statements into those that fit into one request.
+pub(super) fn requests<'a, 'b>(statements: &'a [Statement<'b>]) -> impl Iterator<Item = &'a [Statement<'b>]> {
+    let mut rest = statements;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |statement: &&Statement<'_>| {
+            bytes += statement.sql.len();
+            bytes <= BYTES_PER_REQUEST
+        };
+        let number = rest.iter().take_while(fits).count().max(1).min(rest.len());
+        let (request, later) = rest.split_at(number);
+        rest = later;
+        (!request.is_empty()).then_some(request)
+    })
+}
+
+/// The text of several statements of standard SQL, in Snowflake's dialect. A statement may end with a comment.
+pub(super) fn join<'a>(statements: impl Iterator<Item = &'a str>) -> String {
+    statements.map(translate).collect::<Vec<_>>().join("\n;\n")
+}
 
 /// Translates a statement of standard SQL to Snowflake's dialect: doubles every backslash in string literals. Snowflake
 /// treats such a backslash as an escape character, so a backslash before a quote would change where the literal ends.
-pub(super) fn translate(sql: &str) -> String {
+fn translate(sql: &str) -> String {
     if !sql.contains('\\') {
         return sql.to_owned();
     }
@@ -121,6 +144,17 @@ mod tests {
         ] {
             assert_eq!(translate(standard), snowflake);
         }
+    }
+
+    #[test]
+    fn requests_have_texts_of_bounded_size() {
+        let long = "x".repeat(BYTES_PER_REQUEST + 1);
+        let half = "y".repeat(BYTES_PER_REQUEST / 2);
+        let texts = ["a", &long, "b", &half, "c", &half, "d"];
+        let statements: Vec<_> = texts.iter().map(|sql| Statement { step: "", sql }).collect();
+        let lengths: Vec<usize> = requests(&statements).map(<[_]>::len).collect();
+        assert_eq!(lengths, [1, 1, 3, 2]);
+        assert_eq!(requests(&[]).count(), 0);
     }
 
     #[test]

@@ -16,8 +16,10 @@ pub(super) struct StatementState {
     pub error: Option<Error>,
     /// Whether the statement failed because its session had ended.
     pub session_ended: bool,
-    /// Snowflake's id of the query.
-    pub query_id: Option<String>,
+    /// Number of statements in the text.
+    pub count: usize,
+    /// Snowflake's ids of the queries, one per statement. A failed text has one id.
+    pub query_ids: Vec<String>,
     /// The query tag in Snowflake's query history. All statements of a step have the same tag.
     pub tag: String,
 }
@@ -28,14 +30,16 @@ impl StatementState {
             deadline,
             error: None,
             session_ended: false,
-            query_id: None,
+            count: 1,
+            query_ids: Vec::new(),
             tag: r#"{"app":"findata"}"#.into(),
         }
     }
 
-    /// Resets the state for the next statement.
-    pub(super) fn begin(&mut self, deadline: Instant) {
+    /// Resets the state for the next text, which has `count` statements.
+    pub(super) fn begin(&mut self, deadline: Instant, count: usize) {
         *self = StatementState {
+            count,
             tag: std::mem::take(&mut self.tag),
             ..StatementState::new(deadline)
         };

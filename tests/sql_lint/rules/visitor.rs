@@ -7,7 +7,7 @@ use sqlparser::ast::{
     JoinOperator, OrderByKind, Query, Select, SelectItem, Statement, TableFactor, Value, Visitor,
 };
 
-use super::{Rules, has_minus, is_interval_sum};
+use super::{Rules, has_minus, is_date_text, is_interval_sum};
 use crate::sql_lint::FileKind;
 
 impl Visitor for Rules {
@@ -77,6 +77,9 @@ impl Visitor for Rules {
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
         if !select.named_window.is_empty() {
             self.add("named window");
+        }
+        if select.selection.is_some() && select.from.is_empty() {
+            self.add("WHERE without FROM");
         }
         if select.top.is_some() {
             self.add("TOP");
@@ -151,13 +154,17 @@ impl Visitor for Rules {
                 BinaryOperator::Multiply
                 | BinaryOperator::StringConcat
                 | BinaryOperator::And
-                | BinaryOperator::Or
-                | BinaryOperator::Eq
+                | BinaryOperator::Or => {}
+                BinaryOperator::Eq
                 | BinaryOperator::NotEq
                 | BinaryOperator::Lt
                 | BinaryOperator::LtEq
                 | BinaryOperator::Gt
-                | BinaryOperator::GtEq => {}
+                | BinaryOperator::GtEq => {
+                    [left, right].into_iter().filter(|side| is_date_text(side)).for_each(|text| {
+                        self.add(format!("comparison with the text {text}; write a date or a timestamp"));
+                    });
+                }
                 other => self.add(format!("operator {other}")),
             },
             Expr::Interval(interval) if !matches!(*interval.value, Expr::Value(ref value) if matches!(value.value, Value::SingleQuotedString(_))) =>

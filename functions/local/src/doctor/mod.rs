@@ -70,7 +70,8 @@ pub async fn stage(stage: &impl Stage, location: &str) -> Check {
 /// # Errors
 /// `Config` for invalid object names.
 pub async fn snowflake(settings: &Settings, models: &Models) -> Result<Vec<Check>> {
-    let mut warehouse = Snowflake::new(settings.clone())?;
+    // A login that is validated would fail without naming the missing grant.
+    let mut warehouse = Snowflake::new(settings.clone())?.without_validation();
     let checks = snowflake_checks(settings, &mut warehouse, models).await;
     let _ = warehouse.close().await;
     Ok(checks)
@@ -95,6 +96,7 @@ async fn snowflake_checks(settings: &Settings, warehouse: &mut Snowflake, models
             "grants",
             format!("{} has all {} grants that it needs", settings.role, needed.len()),
         ));
+        checks.push(stage_access(settings, warehouse).await);
         checks.push(tables(warehouse, models).await);
     }
     for (what, fix) in missing {
@@ -105,6 +107,20 @@ async fn snowflake_checks(settings: &Settings, warehouse: &mut Snowflake, models
         ));
     }
     checks
+}
+
+/// Checks that Snowflake may assume the AWS role and list the landing files. Lists a folder without files, because a
+/// stage may have many files. Needs no virtual warehouse.
+async fn stage_access(settings: &Settings, warehouse: &mut Snowflake) -> Check {
+    let stage = &settings.stage;
+    match warehouse.query(&format!("list @{stage}/landing/doctor/")).await {
+        Ok(_) => Check::ok("stage access", format!("Snowflake can list the landing files of {stage}")),
+        Err(error) => Check::from_error(
+            "stage access",
+            &error,
+            "compare the trust policy and the permissions of the AWS role with infra/README.md, \"Set up Snowflake\", steps 2 and 4",
+        ),
+    }
 }
 
 /// Checks that this version of findata created the tables and views.

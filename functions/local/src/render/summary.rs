@@ -9,6 +9,7 @@ use findata_models::metrics::Registry;
 use findata_pipeline::{
     run::Status,
     summary::{BudgetUse, Failure, Highlight, Quality, Summary},
+    usage::Usage,
 };
 
 use super::{amount, bytes, count, counted, escape::one_line};
@@ -52,8 +53,10 @@ pub fn summary(run: &Summary, warehouse: &str, registry: &Registry) -> String {
     if run.warehouse.seconds > 0.0 {
         let _ = writeln!(
             out,
-            "  snowflake {}, warehouse active for {:.0} s, plus a minute after each resume, about {:.4} credits",
+            "  snowflake {}{} in {}, warehouse active for {:.0} s, plus a minute after each resume, about {:.4} credits",
             counted(run.warehouse.statements, "statement"),
+            by_function(&run.warehouse),
+            counted(run.warehouse.requests, "request"),
             run.warehouse.seconds,
             run.cost.snowflake_credits,
         );
@@ -81,6 +84,15 @@ fn headline(run: &Summary) -> String {
         Status::Failed => "failed",
     };
     format!("run {} {status}: {} in {:.2} s", run.run_id, counted(run.symbols, "symbol"), run.seconds)
+}
+
+/// The statements of each function, in parentheses.
+fn by_function(usage: &Usage) -> String {
+    let functions = usage.by_function.iter().map(|(function, statements)| format!("{function} {statements}"));
+    match functions.collect::<Vec<_>>().join(", ") {
+        functions if functions.is_empty() => functions,
+        functions => format!(" ({functions})"),
+    }
 }
 
 /// Writes how long calls waited because of faults of FMP or the network, and the time limit of one

@@ -154,19 +154,36 @@ fn renamed(text: &str, name: &str) -> String {
     out + rest
 }
 
+/// Makes the tables of `raw` and `analytics` transient: Snowflake keeps no copy of their deleted data beyond Time
+/// Travel.
+fn transient(statement: &str) -> String {
+    ["raw", "analytics"].iter().fold(statement.to_owned(), |sql, schema| {
+        sql.replacen(
+            &format!("create table if not exists {schema}."),
+            &format!("create transient table if not exists {schema}."),
+            1,
+        )
+    })
+}
+
 /// Returns the statements that create tables and views and record their versions in `ops.models`.
 fn create_tables(name: &str, replace_figures: bool, models: &Models) -> String {
     let mut all = vec![
         format!("-- tables and views; run as {name}_deploy\nuse role {name}_deploy"),
         format!("use warehouse {name}_wh"),
         format!("use database {name}"),
+        // The person's session may have other defaults than the functions' sessions.
+        "alter session set timestamp_type_mapping = 'TIMESTAMP_NTZ'".to_owned(),
+        "alter session set timezone = 'UTC'".to_owned(),
     ];
     // The schemas and their comments are created by an earlier file.
-    all.extend(tables::setup().into_iter().filter(|statement| !statement.starts_with("create schema ")));
+    let tables = tables::setup().into_iter().filter(|statement| !statement.starts_with("create schema "));
+    all.extend(tables.map(|statement| transient(&statement)));
     let create = |model: &Model| {
-        let sql = model.sql.trim_end().to_owned();
+        let sql = transient(model.sql.trim_end());
         if replace_figures {
-            sql.replace("create table if not exists", "create or replace table")
+            sql.replace("create transient table if not exists", "create or replace transient table")
+                .replace("create table if not exists", "create or replace table")
         } else {
             sql
         }

@@ -6,10 +6,35 @@ use std::{collections::BTreeMap, future::Future};
 use crate::{landing::StagedFile, run::RunId, usage::Usage};
 use findata_domain::{Result, catalog::Dataset};
 
+/// A statement, with the step to which it belongs; empty for the step that began last.
+#[derive(Debug, Clone, Copy)]
+pub struct Statement<'a> {
+    /// The dataset or model for which the statement runs.
+    pub step: &'a str,
+    /// The statement.
+    pub sql: &'a str,
+}
+
 /// A session on a warehouse. It runs one statement at a time, in the order of the calls.
 pub trait Warehouse: Send {
     /// Runs a statement and returns the number of rows it changed.
     fn execute(&mut self, sql: &str) -> impl Future<Output = Result<u64>> + Send;
+
+    /// Whether [`Warehouse::execute_all`] sends several statements per request, so that it saves round trips.
+    fn sends_batches(&self) -> bool {
+        false
+    }
+
+    /// Runs statements in order. If one fails, the later ones are not run. The error of an engine that sends several
+    /// statements per request does not say which one failed.
+    fn execute_all(&mut self, statements: &[Statement<'_>]) -> impl Future<Output = Result<()>> + Send {
+        async move {
+            for statement in statements {
+                self.execute(statement.sql).await?;
+            }
+            Ok(())
+        }
+    }
 
     /// Runs a query with a small result. Returns the values as text, `None` for NULL.
     fn query(&mut self, sql: &str) -> impl Future<Output = Result<Vec<Vec<Option<String>>>>> + Send;
@@ -97,11 +122,10 @@ pub async fn in_transaction(warehouse: &mut impl Warehouse, statements: &[String
 /// # Errors
 /// The error of the first statement that failed, after the transaction is rolled back.
 pub async fn execute_and_commit(warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
-    for statement in statements {
-        let executed = warehouse.execute(statement).await;
-        roll_back_on_error(warehouse, executed).await?;
-    }
-    warehouse.execute("commit").await.map(|_| ())
+    let texts = statements.iter().map(String::as_str).chain(["commit"]);
+    let statements: Vec<_> = texts.map(|sql| Statement { step: "", sql }).collect();
+    let executed = warehouse.execute_all(&statements).await;
+    roll_back_on_error(warehouse, executed).await
 }
 
 /// Rolls back the open transaction if `result` is an error. Returns `result`.

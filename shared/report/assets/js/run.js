@@ -65,7 +65,8 @@ function costOfRun(run) {
     fact("Longest call", duration(run.budget.longest_call_seconds)),
     fact("Writes to the stage", integer(run.cost.s3_puts)),
     fact("Queue requests", integer(run.cost.sqs_requests)),
-    fact("SQL statements", integer(run.warehouse.statements)),
+    fact("SQL statements", integer(run.warehouse.statements) +
+      Object.entries(run.warehouse.by_function ?? {}).map(([name, n]) => `, ${integer(n)} of ${name}`).join("")),
     fact("Rows of analytics written", integer(written)),
     fact("Lambda", `${fixed(run.cost.lambda_gb_s, 1)} GB-s`),
     fact("Snowflake", `${fixed(run.cost.snowflake_credits, 4)} credits`)));

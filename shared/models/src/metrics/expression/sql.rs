@@ -43,7 +43,7 @@ impl Expr {
                     (Function::Ln, _) => format!("ln(case when {a} > 0 then {a} end)"),
                     (Function::Exp, _) => format!("exp(case when {a} <= {MAX_EXPONENT} then {a} end)"),
                     (Function::Power, _) => format!(
-                        "case when ({b}) * ln(case when {a} > 0 then {a} end) <= {MAX_EXPONENT} then power({a}, {b}) end"
+                        "power(case when ({b}) * ln(case when {a} > 0 then {a} end) <= {MAX_EXPONENT} then {a} end, {b})"
                     ),
                     (Function::Coalesce | Function::Abs, _) => {
                         let all: Vec<String> = arguments.iter().map(|e| e.sql(column)).collect();

@@ -48,7 +48,7 @@ fn formulas_are_parsed_written_and_evaluated() {
         (
             "power(b, 0.5)",
             Some(2.0),
-            "case when (0.5::double) * ln(case when b > 0 then b end) <= 700 then power(b, 0.5::double) end",
+            "power(case when (0.5::double) * ln(case when b > 0 then b end) <= 700 then b end, 0.5::double)",
         ),
         ("exp(a * 200)", None, "exp(case when a * 200::double <= 700 then a * 200::double end)"),
         ("abs(ttm.c)", Some(9.0), "abs(c)"),
