@@ -16,10 +16,11 @@ use findata_pipeline::{
 };
 
 use crate::versions;
-use findata_models::{Extent, PUBLISHED, PublishedTable, Versions};
+use findata_models::{Extent, Models, PUBLISHED, PublishedTable, Versions};
 
 /// The differences between computed and published rows, collected slice by slice.
 pub(crate) struct Differences<'a> {
+    models: &'a Models,
     /// The published tables that had rows when the run began.
     non_empty: &'a BTreeSet<String>,
     /// The tables with differences of at least one slice, in publishing order.
@@ -28,8 +29,8 @@ pub(crate) struct Differences<'a> {
 
 impl<'a> Differences<'a> {
     /// No differences yet.
-    pub fn new(non_empty: &'a BTreeSet<String>) -> Self {
-        Differences { non_empty, tables: Vec::new() }
+    pub fn new(models: &'a Models, non_empty: &'a BTreeSet<String>) -> Self {
+        Differences { models, non_empty, tables: Vec::new() }
     }
 
     /// Compares the tables that the models have built for a slice, and drops them.
@@ -44,17 +45,19 @@ impl<'a> Differences<'a> {
         let has_past = tables.iter().any(|table| table.versions == Versions::OfVintages)
             && versions::has_past_vintages(warehouse).await?;
         for table in tables {
+            let conversions = self.models.conversions(table);
             if table.versions == Versions::OfVintages {
-                versions::merge_vintages(table, has_past, warehouse).await?;
+                versions::merge_vintages(table, &conversions, has_past, warehouse).await?;
             }
+            let computed = computed_rows(table, &conversions);
             let is_first = self.tables.iter().all(|other| other.name != table.name);
             if is_first {
                 self.tables.push(table);
             }
             if self.non_empty.contains(table.name) {
-                add_difference(table, is_first, warehouse).await?;
+                add_difference(table, &computed, is_first, warehouse).await?;
             } else {
-                add_all(table, is_first, warehouse).await?;
+                add_all(table, &computed, is_first, warehouse).await?;
             }
         }
         Ok(())
@@ -91,11 +94,13 @@ impl<'a> Differences<'a> {
 /// Adds the rows in which a computed table differs from the published one.
 async fn add_difference(
     table: &PublishedTable,
+    computed: &str,
     is_first: bool,
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
-    let (name, computed, published) = (table.name, computed_rows(table), published_rows(table));
-    for (prefix, left, right) in [("added", &computed, &published), ("removed", &published, &computed)] {
+    let (name, published) = (table.name, published_rows(table));
+    let published = published.as_str();
+    for (prefix, left, right) in [("added", computed, published), ("removed", published, computed)] {
         let into = destination(&format!("{prefix}_{name}"), is_first);
         warehouse.execute(&format!("{into} {left} except {right}")).await?;
     }
@@ -103,13 +108,18 @@ async fn add_difference(
 }
 
 /// Adds all computed rows of a table without published rows: there is nothing to compare with.
-async fn add_all(table: &PublishedTable, is_first: bool, warehouse: &mut impl Warehouse) -> Result<()> {
+async fn add_all(
+    table: &PublishedTable,
+    computed: &str,
+    is_first: bool,
+    warehouse: &mut impl Warehouse,
+) -> Result<()> {
     let name = table.name;
-    if is_first && table.versions != Versions::OfStatements {
+    if is_first && table.versions == Versions::OfVintages {
         warehouse.execute(&format!("alter table new_{name} rename to added_{name}")).await?;
     } else {
         let into = destination(&format!("added_{name}"), is_first);
-        warehouse.execute(&format!("{into} {}", computed_rows(table))).await?;
+        warehouse.execute(&format!("{into} {computed}")).await?;
         warehouse.release(&[&format!("new_{name}")]).await?;
     }
     if is_first {
@@ -130,15 +140,16 @@ fn destination(table: &str, is_first: bool) -> String {
     }
 }
 
-fn computed_rows(table: &PublishedTable) -> String {
-    // Merging the vintages into versions has already dropped the helper columns.
+/// The computed rows, with the types of the table.
+fn computed_rows(table: &PublishedTable, conversions: &str) -> String {
+    let name = table.name;
     match table.versions {
         Versions::OfStatements => {
-            format!("select * exclude ({}) from new_{}", table.helpers().join(", "), table.name)
+            format!("select * exclude ({}){conversions} from new_{name}", table.helpers().join(", "))
         }
-        Versions::None | Versions::OfVintages | Versions::AsKnown => {
-            format!("select * from new_{}", table.name)
-        }
+        // Merging the vintages into versions has dropped the helper columns and converted the others.
+        Versions::OfVintages => format!("select * from new_{name}"),
+        Versions::None | Versions::AsKnown => format!("select *{conversions} from new_{name}"),
     }
 }
 

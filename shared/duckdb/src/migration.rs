@@ -11,7 +11,7 @@ use ::duckdb::{Connection, Result};
 use findata_models::tables;
 use findata_models::{Models, hashes};
 
-use crate::texts;
+use crate::{main_views, texts};
 
 /// The column of FMP's rows in `create table` statements.
 const PAYLOAD: &str = "payload varchar";
@@ -28,7 +28,7 @@ pub(crate) fn prepare(connection: &Connection, models: &Models) -> Result<()> {
     let known = hashes::known(texts(connection, "select file, sha256 from ops.models")?);
     let current = hashes::hashes(models.tables.iter().chain(&models.models));
     if known == current {
-        return Ok(());
+        return main_views::write(connection, models);
     }
     connection.execute_batch("begin transaction")?;
     let result = rebuild(connection, models, &known, &current);
@@ -42,10 +42,15 @@ fn rebuild(
     known: &BTreeMap<String, String>,
     current: &BTreeMap<String, String>,
 ) -> Result<()> {
-    let user_views = "select schema_name || '.' || view_name from duckdb_views() where not internal";
-    for view in names(connection, user_views)? {
+    // The user's views in other schemas stay.
+    let views = format!(
+        "select schema_name || '.' || view_name from duckdb_views() where not internal and schema_name in ('{}')",
+        tables::SCHEMAS.join("', '")
+    );
+    for view in names(connection, &views)? {
         connection.execute_batch(&format!("drop view {view}"))?;
     }
+    main_views::drop_all(connection)?;
     let existing =
         names(connection, "select table_name from duckdb_tables() where schema_name = 'analytics'")?;
     for table in &existing {
@@ -57,6 +62,7 @@ fn rebuild(
     for table in &models.tables {
         connection.execute_batch(&table.sql)?;
     }
+    main_views::write(connection, models)?;
     if !existing.is_empty() {
         tracing::warn!("the models or the metrics file have changed: this run recomputes all figures");
         connection.execute_batch(hashes::ALL_COMPANIES_ARE_DUE)?;

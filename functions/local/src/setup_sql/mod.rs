@@ -4,9 +4,11 @@
 //!
 //! The files are valid SQL on their own: account-specific values are placeholders inside literals.
 
+mod comments;
 mod values;
 
 use findata_domain::sql::literal;
+use findata_explain::dictionary;
 use findata_models::tables;
 use findata_models::{Model, Models, hashes};
 pub use values::{Given, Values};
@@ -147,8 +149,9 @@ fn create_tables(name: &str, replace_figures: bool, models: &Models) -> String {
     ];
     // The schemas and their comments are created by an earlier file.
     all.extend(tables::setup().into_iter().filter(|statement| !statement.starts_with("create schema ")));
+    let comments = dictionary::comments(models);
     let create = |model: &Model| {
-        let sql = model.sql.trim_end().to_owned();
+        let sql = comments::with_comments(model, models, &comments);
         if replace_figures {
             sql.replace("create table if not exists", "create or replace table")
         } else {
