@@ -17,6 +17,7 @@ mod generated_files;
 mod key;
 mod metrics;
 mod models;
+mod older_file;
 mod output;
 mod plan;
 mod show;

@@ -49,7 +49,7 @@ pub(crate) async fn export(global: &Global, args: &Args, signals: &Signals) -> R
     let result = tokio::task::block_in_place(|| {
         let sources = {
             let connection = config.open_read_only(Reach::Warehouse)?;
-            sources(args, &connection)?
+            sources(args, layout.format, &connection)?
         };
         let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
         let target = Target::prepare(layout, &names)?;
@@ -137,7 +137,7 @@ fn layout(args: &Args) -> Result<Layout, Failure> {
 }
 
 /// Returns the tables or the query as SELECT statements.
-fn sources(args: &Args, connection: &Connection) -> Result<Vec<Source>, Failure> {
+fn sources(args: &Args, format: Format, connection: &Connection) -> Result<Vec<Source>, Failure> {
     if let Some(query) = &args.query {
         if query.trim().trim_end_matches(';').is_empty() {
             return Err(Failure::Usage("the query is empty: write one SELECT".into()));
@@ -157,11 +157,31 @@ fn sources(args: &Args, connection: &Connection) -> Result<Vec<Source>, Failure>
         if !sources.iter().any(|source| source.name == name) {
             sources.push(Source {
                 name: name.to_owned(),
-                query: format!("select * from {full}"),
+                query: select(full, format, connection)?,
             });
         }
     }
     Ok(sources)
+}
+
+/// Returns the SELECT of a table. In Parquet files, prices of `analytics` are doubles: pandas reads decimals as Python
+/// objects, and cannot combine them with other columns.
+fn select(full: &str, format: Format, connection: &Connection) -> Result<String, Failure> {
+    if format != Format::Parquet || !full.starts_with("analytics.") {
+        return Ok(format!("select * from {full}"));
+    }
+    let query = format!(
+        "select column_name from duckdb_columns() where database_name = current_database() \
+         and schema_name || '.' || table_name = {} and data_type like 'DECIMAL%' order by column_index",
+        literal(full)
+    );
+    let decimals = export::texts(connection, &query)
+        .map_err(|e| Error::Stop(format!("cannot list the columns of {full}: {e}")))?;
+    let doubles: Vec<String> = decimals.iter().map(|name| format!("{name}::double as {name}")).collect();
+    Ok(match doubles.is_empty() {
+        true => format!("select * from {full}"),
+        false => format!("select * replace ({}) from {full}", doubles.join(", ")),
+    })
 }
 
 /// Returns the full names of all tables and views.
