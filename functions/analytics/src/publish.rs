@@ -49,7 +49,7 @@ impl<'a> Differences<'a> {
             if table.versions == Versions::OfVintages {
                 versions::merge_vintages(table, &conversions, has_past, warehouse).await?;
             }
-            let computed = computed_rows(table, &conversions);
+            let computed = Computed::of(table, &conversions);
             let is_first = self.tables.iter().all(|other| other.name != table.name);
             if is_first {
                 self.tables.push(table);
@@ -94,10 +94,11 @@ impl<'a> Differences<'a> {
 /// Adds the rows in which a computed table differs from the published one.
 async fn add_difference(
     table: &PublishedTable,
-    computed: &str,
+    computed: &Computed,
     is_first: bool,
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
+    let computed = computed.rows.as_str();
     let (name, published) = (table.name, published_rows(table));
     let published = published.as_str();
     for (prefix, left, right) in [("added", computed, published), ("removed", published, computed)] {
@@ -110,16 +111,16 @@ async fn add_difference(
 /// Adds all computed rows of a table without published rows: there is nothing to compare with.
 async fn add_all(
     table: &PublishedTable,
-    computed: &str,
+    computed: &Computed,
     is_first: bool,
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
     let name = table.name;
-    if is_first && table.versions == Versions::OfVintages {
+    if is_first && computed.is_whole_table {
         warehouse.execute(&format!("alter table new_{name} rename to added_{name}")).await?;
     } else {
         let into = destination(&format!("added_{name}"), is_first);
-        warehouse.execute(&format!("{into} {computed}")).await?;
+        warehouse.execute(&format!("{into} {}", computed.rows)).await?;
         warehouse.release(&[&format!("new_{name}")]).await?;
     }
     if is_first {
@@ -140,16 +141,27 @@ fn destination(table: &str, is_first: bool) -> String {
     }
 }
 
-/// The computed rows, with the types of the table.
-fn computed_rows(table: &PublishedTable, conversions: &str) -> String {
-    let name = table.name;
-    match table.versions {
-        Versions::OfStatements => {
-            format!("select * exclude ({}){conversions} from new_{name}", table.helpers().join(", "))
+/// The computed rows of a table, with the types of the table.
+struct Computed {
+    /// A SELECT.
+    rows: String,
+    /// Whether it returns all columns of the model's table as they are.
+    is_whole_table: bool,
+}
+
+impl Computed {
+    fn of(table: &PublishedTable, conversions: &str) -> Self {
+        let (name, helpers) = (table.name, table.helpers().join(", "));
+        let changed = match table.versions {
+            Versions::OfStatements => format!(" exclude ({helpers}){conversions}"),
+            // Merging the vintages into versions has dropped the helper columns and converted the others.
+            Versions::OfVintages => String::new(),
+            Versions::None | Versions::AsKnown => conversions.to_owned(),
+        };
+        Computed {
+            rows: format!("select *{changed} from new_{name}"),
+            is_whole_table: changed.is_empty(),
         }
-        // Merging the vintages into versions has dropped the helper columns and converted the others.
-        Versions::OfVintages => format!("select * from new_{name}"),
-        Versions::None | Versions::AsKnown => format!("select *{conversions} from new_{name}"),
     }
 }
 

@@ -49,13 +49,13 @@ impl TableColumn {
 }
 
 /// Returns what follows `*` in a SELECT of computed rows, so that they have the types of the table: a list of
-/// conversions, or nothing.
-pub(crate) fn conversions<'a>(columns: impl IntoIterator<Item = &'a TableColumn>) -> String {
-    let all: Vec<String> = columns.into_iter().filter_map(TableColumn::conversion).collect();
-    match all.is_empty() {
-        true => String::new(),
-        false => format!(" replace ({})", all.join(", ")),
+/// conversions, or nothing for a table without prices and share counts: its figures are computed as doubles.
+pub(crate) fn conversions(columns: &[TableColumn]) -> String {
+    if !columns.iter().any(|column| column.kind == PRICE || column.is_share_count()) {
+        return String::new();
     }
+    let all: Vec<String> = columns.iter().filter_map(TableColumn::conversion).collect();
+    format!(" replace ({})", all.join(", "))
 }
 
 /// Returns the columns that a `create table` statement declares, one per line.

@@ -29,7 +29,8 @@ pub(crate) struct Args {
     ///
     /// CSV has a header, commas, dates as 2026-11-20, and quotes where a value needs them. NULL is an empty field, and
     /// an empty text is "". In an Excel file, numbers and dates are real numbers and dates, NULL is an empty cell, and
-    /// texts that look like formulas stay texts. A sheet has at most 1,048,575 rows.
+    /// texts that look like formulas stay texts. A sheet has at most 1,048,575 rows. In Parquet files of the schema
+    /// analytics, prices are doubles, because pandas cannot compute with decimals.
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
     /// Write a folder COLUMN=VALUE for each value of this column, as Hive, Spark, DuckDB and pandas read them; for parquet
