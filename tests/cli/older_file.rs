@@ -14,7 +14,8 @@ const TABLES: &str = "select table_name from duckdb_tables() where schema_name =
 fn make_older(file: &Connection, tables: &[String]) {
     let mut changed = 0;
     for table in tables {
-        let is_older = |name: &str| !["eps", "rate", "ratio", "factor"].iter().any(|part| name.contains(part));
+        let is_older =
+            |name: &str| !["eps", "rate", "ratio", "factor"].iter().any(|part| name.contains(part));
         let figures = models().columns(table).iter().filter(|c| c.is_figure() && is_older(&c.name));
         let decimals: Vec<String> = figures
             .filter(|c| c.kind != "double" || table.contains("financials"))
@@ -22,8 +23,14 @@ fn make_older(file: &Connection, tables: &[String]) {
             .collect();
         changed += decimals.len();
         // A copy has no comments.
-        let replaced = if decimals.is_empty() { String::new() } else { format!("replace ({})", decimals.join(", ")) };
-        let copy = format!("create or replace table analytics.{table} as select * {replaced} from analytics.{table}");
+        let replaced = if decimals.is_empty() {
+            String::new()
+        } else {
+            format!("replace ({})", decimals.join(", "))
+        };
+        let copy = format!(
+            "create or replace table analytics.{table} as select * {replaced} from analytics.{table}"
+        );
         file.execute_batch(&copy).unwrap();
         file.execute_batch(&format!(
             "create table before_{table} as select * exclude (run_id, computed_at) from analytics.{table}; \
@@ -32,7 +39,8 @@ fn make_older(file: &Connection, tables: &[String]) {
         .unwrap();
     }
     assert!(changed > 150, "{changed}");
-    file.execute_batch("update ops.models set sha256 = 'older' where file like 'tables/%'").unwrap();
+    file.execute_batch("update ops.models set sha256 = 'older' where file like 'tables/%'")
+        .unwrap();
 }
 
 fn without_comment(home: &Home) -> Vec<String> {
@@ -107,7 +115,11 @@ fn a_run_migrates_an_older_file_and_keeps_the_users_names() {
 
     // The next run has nothing to do.
     let summary = again().json();
-    let written: u64 =
-        summary["tables"].as_object().unwrap().values().map(|t| t["written"].as_u64().unwrap()).sum();
+    let written: u64 = summary["tables"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|t| t["written"].as_u64().unwrap())
+        .sum();
     assert_eq!(written, 0, "{summary:#}");
 }

@@ -76,7 +76,8 @@ fn an_amount_of_38_digits_is_exact_in_staging_and_in_sql_output() {
         let (double, exact): (f64, f64) = (cell.parse().unwrap(), exact.parse().unwrap());
         (double - exact).abs() <= exact.abs() * 2.0 * f64::EPSILON
     };
-    let published = home.text(&format!("select distinct {} from analytics.fact_financials", columns.join(", ")));
+    let published =
+        home.text(&format!("select distinct {} from analytics.fact_financials", columns.join(", ")));
     let sums = columns.map(|column| format!("ttm_{column}")).join(", ");
     let twelve = home.text(&format!("select {sums} from analytics.fact_financials_ttm where status = 'ok'"));
     for (n, (column, one, four)) in EXPECTED.into_iter().enumerate() {

@@ -105,10 +105,7 @@ fn an_unreported_fourth_quarter_is_derived_from_the_year_and_marked() {
                    accepted_at from analytics.fact_financials where is_derived";
     // Revenue is 1000 - 240 - 230 - 220. The derived quarter has the year's balances, and its
     // opening cash is the cash at the end of the third quarter.
-    assert_eq!(
-        home.lines(derived),
-        ["Q4|true|310.0|1.3|3000.0|100|240.0|2025-02-14 21:30:00"]
-    );
+    assert_eq!(home.lines(derived), ["Q4|true|310.0|1.3|3000.0|100|240.0|2025-02-14 21:30:00"]);
     assert_eq!(home.lines(TTM), ["2024-12-31|1000.0|4.0|3000.0|1|NULL"]);
     assert_eq!(
         home.lines("select net_margin from analytics.fact_financial_ratios where basis = 'Q4'"),
@@ -173,10 +170,7 @@ fn a_quarter_restated_after_the_year_removes_the_derived_quarter() {
     let now = home
         .lines("select fiscal_date, reason, quarters_included from analytics.fact_financials_ttm order by 1");
     assert_eq!(now.last().map(String::as_str), Some("2024-09-30|insufficient_history|3"), "{now:?}");
-    assert_eq!(
-        home.lines_as_of(day("2025-05-19"), TTM),
-        ["2024-12-31|1000.0|4.0|3000.0|1|NULL"]
-    );
+    assert_eq!(home.lines_as_of(day("2025-05-19"), TTM), ["2024-12-31|1000.0|4.0|3000.0|1|NULL"]);
     // When the year is restated too, the year and its quarters are consistent again.
     restated[0].3 = 1_001;
     run_on(&home, "2025-05-21", &restated);

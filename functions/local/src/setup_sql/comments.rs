@@ -10,13 +10,14 @@ use findata_models::{Model, Models, comments::TableComments};
 /// Returns the statement of a file of `tables` or `views`, with comments if it creates an object of `analytics`.
 pub(super) fn with_comments(file: &Model, models: &Models, comments: &[TableComments]) -> String {
     let sql = file.sql.trim_end();
-    let described = comments.iter().find(|table| file.creates(table.schema) == Some(&table.name));
+    let described = comments.iter().find(|table| file.creates(table.schema) == Some(table.name.as_str()));
     let Some(table) = described.filter(|table| !table.columns.is_empty()) else {
         return sql.to_owned();
     };
     let (name, about) = (table.full_name(), literal(&table.about));
     if table.is_view {
-        let columns = table.columns.iter().map(|(column, text)| format!("{column} comment {}", literal(text)));
+        let columns =
+            table.columns.iter().map(|(column, text)| format!("{column} comment {}", literal(text)));
         let columns = list(columns);
         let head = format!("create or replace view {name} as\n");
         return sql.replacen(
@@ -26,8 +27,8 @@ pub(super) fn with_comments(file: &Model, models: &Models, comments: &[TableComm
         );
     }
     let columns = models.columns(&table.name).iter().zip(&table.columns);
-    let columns =
-        columns.map(|(column, (_, text))| format!("{} {} comment {}", column.name, column.kind, literal(text)));
+    let columns = columns
+        .map(|(column, (_, text))| format!("{} {} comment {}", column.name, column.kind, literal(text)));
     format!("create table if not exists {name} ({})\ncomment = {about}", list(columns))
 }
 

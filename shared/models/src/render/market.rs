@@ -9,7 +9,8 @@ use super::{
     periods::{Condition, Refusal, is_count, operand, refusals},
 };
 use crate::metrics::{
-    Denominator, Expr, FmpNeeds, MarketMetric, PriceMetric, Registry, SHARES, Source, fmp_dataset, is_fundamental,
+    Denominator, Expr, FmpNeeds, MarketMetric, PriceMetric, Registry, SHARES, Source, fmp_dataset,
+    is_fundamental,
 };
 
 #[derive(Serialize)]
@@ -147,7 +148,11 @@ pub(super) fn market(registry: &Registry, metric: &MarketMetric) -> MarketValues
     missing.dedup();
     MarketValues {
         name: metric.name.clone(),
-        kind: if registry.unit_of(&metric.formula) == Some(SHARES) { "bigint" } else { "double" },
+        kind: if registry.unit_of(&metric.formula) == Some(SHARES) {
+            "bigint"
+        } else {
+            "double"
+        },
         banks: metric.banks,
         stale_ok: metric.stale_ok,
         zero_is_zero: metric.zero_is_zero,
