@@ -10,7 +10,7 @@ create table if not exists analytics.fact_daily_prices (
     close_price decimal(18, 6), -- last price of the session
     adj_close decimal(18, 6), -- close times (1 less dividend over the previous close) of every later ex-date
     volume bigint, -- shares traded
-    change_amount decimal(18, 6), -- the day's change as FMP defines it: close less open
+    change_amount double, -- the day's change as FMP defines it: close less open
     change_percent double, -- percent; the day's change as FMP defines it, over the open
     vwap decimal(18, 6), -- FMP's volume-weighted average price
     as_traded_close decimal(18, 6), -- close as paid on the day: close_price times split_factor
