@@ -12,7 +12,7 @@ use crate::metrics::{
 };
 
 /// Fields of built-in entries that entries of the user do not have.
-const BUILT_IN_ONLY: [&str; 9] =
+const BUILT_IN_ONLY: [&str; 8] =
     ["heading", "fmp", "fmp_needs", "unit", "average_of", "over", "period", "ttm"];
 
 /// An entry with the lines of its fields.
