@@ -13,7 +13,7 @@ use findata_domain::sql::literal;
 use findata_models::tables::SCHEMAS;
 use findata_models::{Models, PUBLISHED, Versions};
 
-use crate::{DuckDb, MemoryLimit, Reach, config::read_config, error::failure, texts};
+use crate::{DuckDb, MemoryLimit, Reach, config::read_config, error::failure, main_views, texts};
 
 /// Opens the warehouse at `path` with the data known on `day`.
 ///
@@ -55,6 +55,7 @@ fn build(
     for view in models.tables.iter().filter(|t| t.file.starts_with("views/")) {
         connection.execute_batch(&view.sql)?;
     }
+    main_views::set_search_path(&connection)?;
     reach.restrict(&connection)?;
     Ok(connection)
 }

@@ -1,5 +1,13 @@
 //! Reads the columns of tables from the statements that create the tables.
 
+/// The type of prices. The precision is the largest with which Arrow can multiply and divide two columns: the result
+/// has twice as many digits and one more, and a decimal has at most 38.
+const PRICE: &str = "decimal(18, 6)";
+/// The limit of [`PRICE`].
+const MAX_PRICE: u64 = 1_000_000_000_000;
+/// A limit below that of a bigint, which is 9.22e18.
+const MAX_COUNT: u64 = 9_000_000_000_000_000_000;
+
 /// A column as declared in the file of its table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableColumn {
@@ -15,8 +23,39 @@ pub struct TableColumn {
 impl TableColumn {
     /// Returns whether the column contains an amount, a share count or a ratio.
     pub fn is_figure(&self) -> bool {
-        self.kind == "double" || self.kind.starts_with("decimal")
+        self.kind == "double" || self.kind == PRICE || self.is_share_count()
     }
+
+    /// Returns whether the column contains a number of shares.
+    pub fn is_share_count(&self) -> bool {
+        self.kind == "bigint" && (self.name.contains("shares_outstanding") || self.name == "volume")
+    }
+
+    /// Returns the SQL that converts the computed value of the column to the column's type, if the models may compute
+    /// it with another type. A value that does not fit the type becomes NULL; it is an error in FMP's data, and must
+    /// not stop the run.
+    fn conversion(&self) -> Option<String> {
+        let name = &self.name;
+        if self.is_share_count() {
+            Some(format!("case when abs({name}) < {MAX_COUNT} then round({name})::bigint end as {name}"))
+        } else if self.kind == PRICE {
+            Some(format!("case when abs({name}) < {MAX_PRICE} then {name}::{PRICE} end as {name}"))
+        } else if self.kind == "double" {
+            Some(format!("{name}::double as {name}"))
+        } else {
+            None
+        }
+    }
+}
+
+/// Returns what follows `*` in a SELECT of computed rows, so that they have the types of the table: a list of
+/// conversions, or nothing for a table without prices and share counts: its figures are computed as doubles.
+pub(crate) fn conversions(columns: &[TableColumn]) -> String {
+    if !columns.iter().any(|column| column.kind == PRICE || column.is_share_count()) {
+        return String::new();
+    }
+    let all: Vec<String> = columns.iter().filter_map(TableColumn::conversion).collect();
+    format!(" replace ({})", all.join(", "))
 }
 
 /// Returns the columns that a `create table` statement declares, one per line.

@@ -232,7 +232,9 @@ mod tests {
         let changed = [
             "tables/dim_company.sql",
             "tables/fact_custom_metrics.sql",
+            "tables/fact_daily_prices.sql",
             "tables/fact_financial_ratios_history.sql",
+            "tables/fact_financials_history.sql",
             "tables/fact_financials_ttm_history.sql",
             "tables/fact_growth_rates_history.sql",
             "tables/fact_market_metrics_history.sql",

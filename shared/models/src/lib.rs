@@ -9,8 +9,10 @@
 //! - [`schema`]: the version of the tables, and what an older warehouse lacks.
 
 mod columns;
+pub mod comments;
 pub mod hashes;
 pub mod metrics;
+mod model;
 pub mod ops;
 mod published;
 mod render;
@@ -19,40 +21,18 @@ pub mod tables;
 pub mod toml_file;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::OnceLock,
 };
 
 use findata_domain::{Error, Result};
 
 pub use columns::TableColumn;
-use columns::columns_of;
+use columns::{columns_of, conversions};
 use metrics::{CustomMetrics, Registry};
+pub use model::Model;
 pub use published::{CUSTOM_METRICS, Extent, PUBLISHED, PublishedTable, Versions};
 use render::Renderer;
-
-/// An SQL file with one statement. A model's statement builds one temporary table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Model {
-    /// Path of the file below `infra/models`.
-    pub file: &'static str,
-    /// The SQL statement in the file.
-    pub sql: String,
-}
-
-impl Model {
-    /// Returns the name of the temporary table that the model builds: the word after `temporary
-    /// table`.
-    pub fn builds(&self) -> &str {
-        let after = self.sql.split_once("temporary table ").map_or("", |(_, rest)| rest);
-        after.split_whitespace().next().unwrap_or_default()
-    }
-
-    /// The words of the statement, which include the names of all tables that it reads.
-    fn words(&self) -> HashSet<&str> {
-        self.sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect()
-    }
-}
 
 /// The models and tables, rendered with a registry of metrics.
 #[derive(Debug, Clone, PartialEq)]
@@ -165,6 +145,17 @@ impl Models {
             finished.entry(position).or_default().push(table);
         }
         finished
+    }
+
+    /// Returns the names of the tables and views of a schema, in the order in which they are created.
+    pub fn names(&self, schema: &str) -> impl Iterator<Item = &str> {
+        self.tables.iter().filter_map(move |table| table.creates(schema))
+    }
+
+    /// Returns what follows `*` in a SELECT of the computed rows of a table, so that they have the types of the table.
+    /// The models compute amounts with wider decimals than the table stores.
+    pub fn conversions(&self, table: &PublishedTable) -> String {
+        conversions(self.columns(table.name))
     }
 
     /// Returns the columns of a table of `analytics`, in order. For the view of a fact, returns the

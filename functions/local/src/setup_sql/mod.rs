@@ -4,9 +4,11 @@
 //!
 //! The files are valid SQL on their own: account-specific values are placeholders inside literals.
 
+mod comments;
 mod values;
 
 use findata_domain::{schema_version, sql::literal};
+use findata_explain::dictionary;
 use findata_models::tables;
 use findata_models::{Model, Models, hashes};
 use findata_snowflake::Settings;
@@ -179,8 +181,9 @@ fn create_tables(name: &str, replace_figures: bool, models: &Models) -> String {
     // The schemas and their comments are created by an earlier file.
     let tables = tables::setup().into_iter().filter(|statement| !statement.starts_with("create schema "));
     all.extend(tables.map(|statement| transient(&statement)));
+    let comments = dictionary::comments(models);
     let create = |model: &Model| {
-        let sql = transient(model.sql.trim_end());
+        let sql = transient(&comments::with_comments(model, models, &comments));
         if replace_figures {
             sql.replace("create transient table if not exists", "create or replace transient table")
                 .replace("create table if not exists", "create or replace table")

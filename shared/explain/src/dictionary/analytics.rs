@@ -68,9 +68,7 @@ pub fn everywhere(name: &str) -> Option<&'static str> {
 /// comment at the top of its file as description.
 pub fn tables(models: &Models, schema: &str) -> Vec<(String, String)> {
     let one = |file: &Model| {
-        let create = file.sql.lines().find(|line| line.starts_with("create "))?;
-        let (_, rest) = create.split_once(&format!(" {schema}."))?;
-        let name = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()?;
+        let name = file.creates(schema)?;
         let comments = file.sql.lines().take_while(|line| line.starts_with("--"));
         let text = comments.map(|line| line.trim_start_matches('-').trim()).collect::<Vec<_>>().join(" ");
         Some((name.to_owned(), text))
