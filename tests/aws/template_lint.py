@@ -188,7 +188,7 @@ def policies(t):
             for resource in as_list(s["Resource"]):
                 text = resource.get("Fn::Sub", "") if isinstance(resource, dict) else resource
                 # A wildcard may only match the contents of one of findata's own folders.
-                own_folder = r"\$\{Bucket\.Arn\}/\$\{StagePrefix\}/(landing(/[a-z0-9_]+)?|runs|state)/\*"
+                own_folder = r"\$\{Bucket\.Arn\}/\$\{StagePrefix\}/(landing(/(\*_)?[a-z0-9_]+)?|runs|state)/\*"
                 if "*" in text and not re.fullmatch(own_folder, text):
                     yield f"{name}: allows access to {text}"
             if as_list(s["Action"]) == ["s3:ListBucket"] and "s3:prefix" not in json.dumps(

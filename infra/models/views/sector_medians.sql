@@ -1,6 +1,6 @@
 -- grain: group_type x group_name x metric. The median of a metric within each sector and each industry at the newest
 -- session with ranks, over the members of analytics.fact_sector_ranks: companies with a value that is not suspect, and
--- no funds. Groups of fewer than five members have no row. analytics.fact_sector_ranks has the values of past month ends.
+-- no funds. Groups of fewer than five members have no row. analytics.fact_sector_ranks also has past month ends.
 create or replace view analytics.sector_medians (
     as_of_date,
     group_type,

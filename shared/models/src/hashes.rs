@@ -181,10 +181,11 @@ mod tests {
     use crate::Models;
 
     /// Tables and views that were added after builds stopped storing raw hashes.
-    const ADDED: [&str; 6] = [
+    const ADDED: [&str; 7] = [
         "tables/fact_dividends.sql",
         "tables/fact_sector_ranks.sql",
         "tables/fact_splits.sql",
+        "views/dim_index_membership.sql",
         "views/latest.sql",
         "views/pe_history.sql",
         "views/sector_medians.sql",
@@ -247,6 +248,7 @@ mod tests {
             "tables/fact_market_metrics_history.sql",
             "tables/fact_sector_ranks.sql",
             "tables/fact_splits.sql",
+            "views/dim_index_membership.sql",
             "views/latest.sql",
             "views/metric_nulls.sql",
             "views/pe_history.sql",

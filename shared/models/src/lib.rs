@@ -310,6 +310,7 @@ const TABLES: &[(&str, &str)] = files![
     "views/fact_market_metrics.sql",
     "views/fact_market_metrics_as_known.sql",
     "views/metric_nulls.sql",
+    "views/dim_index_membership.sql",
     "views/latest.sql",
     "views/pe_history.sql",
     "views/sector_medians.sql",
