@@ -60,7 +60,8 @@ fn changes_are_fetched_once_a_week_and_when_the_members_change() {
     let stage = MemoryStage::default();
     let all = of_index(Options::default());
     let server = serving(&["AAPL", "MSFT"], &changes(20));
-    let calls = |server: &ReplayServer, today: &str, request: &Request| plan(&stage, server, today, request).1;
+    let calls =
+        |server: &ReplayServer, today: &str, request: &Request| plan(&stage, server, today, request).1;
     let (first, made) = plan(&stage, &server, "2026-09-10", &all);
     assert_eq!((made, first.landed.contains(&"indexes".to_owned())), (1, true));
     assert_eq!(calls(&server, "2026-09-10", &all), 0);
@@ -76,7 +77,13 @@ fn changes_are_fetched_once_a_week_and_when_the_members_change() {
     let before = joined.calls().len();
     assert_eq!(calls(&joined, "2026-12-18", &symbols), 0);
     assert!(joined.calls()[before..].iter().all(|call| !call.contains("constituent")));
-    let other = request(&["AAPL"], Options { datasets: vec!["nasdaq-changes".into()], ..Options::default() });
+    let other = request(
+        &["AAPL"],
+        Options {
+            datasets: vec!["nasdaq-changes".into()],
+            ..Options::default()
+        },
+    );
     assert_eq!(calls(&joined, "2026-12-18", &other), 1, "requested by name");
     assert!(joined.calls().iter().any(|call| call.ends_with("/nasdaq-constituent")));
 }
@@ -99,14 +106,24 @@ fn a_plan_without_the_endpoint_is_asked_again_after_a_week() {
 #[test]
 fn faulty_answers_do_not_end_the_run_and_are_fetched_again() {
     let all = of_index(Options::default());
-    for (status, body) in [(500, "down"), (200, "[]"), (200, "[1, null]"), (200, "{"), (200, r#"{"Error Message":"x"}"#)] {
+    for (status, body) in [
+        (500, "down"),
+        (200, "[]"),
+        (200, "[1, null]"),
+        (200, "{"),
+        (200, r#"{"Error Message":"x"}"#),
+    ] {
         let stage = MemoryStage::default();
         let faulty = Replay::new()
             .answer("sp500-constituent", "", "", members(&["AAPL"]))
             .override_endpoint(CHANGES, status, body)
             .start();
         let (planned, _) = plan(&stage, &faulty, "2026-09-10", &all);
-        assert_eq!((planned.symbols.len(), planned.landed.contains(&"indexes".to_owned())), (1, false), "{body}");
+        assert_eq!(
+            (planned.symbols.len(), planned.landed.contains(&"indexes".to_owned())),
+            (1, false),
+            "{body}"
+        );
         let sound = serving(&["AAPL"], &changes(20));
         let (planned, calls) = plan(&stage, &sound, "2026-09-10", &all);
         assert_eq!((calls, planned.landed.contains(&"indexes".to_owned())), (1, true), "{body}");
@@ -186,7 +203,10 @@ fn memberships_follow_from_the_lists_and_end_when_a_company_leaves() {
         "Q|2011-04-04|NULL|true|unconfirmed|true",
     ];
     assert_eq!(memberships("sp500"), wanted);
-    assert_eq!(home.text("select reason from ops.quarantine where dataset = 'sp500_changes'"), "missing_field: date");
+    assert_eq!(
+        home.text("select reason from ops.quarantine where dataset = 'sp500_changes'"),
+        "missing_field: date"
+    );
     // A change that FMP corrects replaces the wrong one, and no figure is computed again for it.
     log[0] = change("July 10, 2025", "2025-07-09", "DDOG", "JNPR");
     run(&home, &["AAPL", "BACK", "DDOG", "META", "Q"], &log, "2026-09-18");

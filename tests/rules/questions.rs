@@ -40,12 +40,15 @@ fn companies() -> Vec<Company> {
         .iter()
         .map(|(symbol, close)| {
             let mut company = Company::new(symbol);
-            (company.profile["price"], company.profile["marketCap"]) = ((*close).into(), (close * 20e6).into());
+            (company.profile["price"], company.profile["marketCap"]) =
+                ((*close).into(), (close * 20e6).into());
             company.closes = vec![("2024-06-03", *close)];
             company
         })
         .collect();
-    let paid = |payments: &[(&str, f64)]| payments.iter().map(|(on, amount)| dividend(on, *amount, "Quarterly")).collect();
+    let paid = |payments: &[(&str, f64)]| {
+        payments.iter().map(|(on, amount)| dividend(on, *amount, "Quarterly")).collect()
+    };
     let mut of_apple: Vec<_> = paid(&DIVIDENDS);
     of_apple.insert(6, dividend("2025-06-16", 2.0, "Special"));
     let apple = all.remove(0).paying(of_apple);
@@ -66,13 +69,23 @@ fn companies() -> Vec<Company> {
     let mut low = Company::new("LOW");
     for label in ["Q", "FY"] {
         let quarters = if label == "Q" { 1 } else { 4 };
-        low = low
-            .set(INCOME, label, EVER, "operatingIncome", 10_000_000 * quarters)
-            .set(INCOME, label, EVER, "ebit", 10_000_000 * quarters);
+        low = low.set(INCOME, label, EVER, "operatingIncome", 10_000_000 * quarters).set(
+            INCOME,
+            label,
+            EVER,
+            "ebit",
+            10_000_000 * quarters,
+        );
     }
     all.push(low);
     // Its EPS contradicts net income.
-    all.push(Company::new("SUSPECT").set(INCOME, "Q2", EVER, "eps", 9.0).set(INCOME, "Q2", EVER, "epsDiluted", 9.0));
+    all.push(Company::new("SUSPECT").set(INCOME, "Q2", EVER, "eps", 9.0).set(
+        INCOME,
+        "Q2",
+        EVER,
+        "epsDiluted",
+        9.0,
+    ));
     all
 }
 
@@ -106,8 +119,12 @@ fn home() -> &'static Home {
 
 /// The query of a numbered section of the page.
 fn query(number: usize) -> String {
-    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/models/QUESTIONS.md")).unwrap();
-    let section = page.split(&format!("\n## {number}. ")).nth(1).unwrap_or_else(|| panic!("no section {number}"));
+    let page =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/models/QUESTIONS.md")).unwrap();
+    let section = page
+        .split(&format!("\n## {number}. "))
+        .nth(1)
+        .unwrap_or_else(|| panic!("no section {number}"));
     let (_, after) = section.split_once("```sql\n").unwrap();
     let query = after.split_once("```").unwrap().0.trim().to_owned();
     assert!(query.lines().count() <= 9, "{query}");
@@ -140,7 +157,8 @@ fn close_of_apple(date: NaiveDate) -> f64 {
 
 #[test]
 fn the_page_has_eight_questions() {
-    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/models/QUESTIONS.md")).unwrap();
+    let page =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/models/QUESTIONS.md")).unwrap();
     assert_eq!(page.matches("\n## ").count(), 8);
     assert_eq!(page.matches("```sql").count(), 8);
 }
@@ -169,8 +187,11 @@ fn the_margin_of_a_year_ago_is_compared() {
          from question order by fiscal_date desc limit 3",
     );
     // 200 million of 800 since the restated quarter, 160 before.
-    let wanted =
-        ["2026-06-30|0.4|0.25|0.15|0.05", "2026-03-31|0.4|0.25|0.15|0.05", "2025-12-31|0.4|0.2|0.15|0.0"];
+    let wanted = [
+        "2026-06-30|0.4|0.25|0.15|0.05",
+        "2026-03-31|0.4|0.25|0.15|0.05",
+        "2025-12-31|0.4|0.2|0.15|0.0",
+    ];
     assert_eq!(newest, wanted);
 }
 
@@ -188,7 +209,9 @@ fn a_backtest_sees_what_was_known_and_earns_the_next_month() {
             let [from, to] = [pair[0], pair[1]].map(close_of_apple);
             let payments = DIVIDENDS.iter().chain(&[("2025-06-16", 2.0)]);
             let paid = payments.filter(|(on, _)| pair[0] < day(on) && day(on) <= pair[1]);
-            let factor: f64 = paid.map(|(on, amount)| 1.0 - amount / close_of_apple(day(on).pred_opt().unwrap())).product();
+            let factor: f64 = paid
+                .map(|(on, amount)| 1.0 - amount / close_of_apple(day(on).pred_opt().unwrap()))
+                .product();
             let (ratio, ends_with) = (to / from / factor - 1.0, pair[0]);
             // No session before the second load knows the restatement.
             format!("{ends_with}|{:.9}|{ratio:.5}", ev_to_ebit(from, 160e6))
@@ -237,13 +260,17 @@ fn a_pe_is_compared_with_the_median_of_the_months_before() {
             before.push(close / 6.0);
             before.sort_by(f64::total_cmp);
             let middle = before.len() / 2;
-            let median = if before.len() % 2 == 1 { before[middle] } else { (before[middle - 1] + before[middle]) / 2.0 };
+            let median = if before.len() % 2 == 1 {
+                before[middle]
+            } else {
+                (before[middle - 1] + before[middle]) / 2.0
+            };
             let first = end.with_day(1).unwrap();
             format!("{first}|{close:?}|6.0|{:.9}|{median:.9}|{:.6}", close / 6.0, close / 6.0 / median - 1.0)
         })
         .collect();
     assert_eq!(rows, wanted);
-    let extremes = "select round(pe_min_5y, 9), round(pe_max_5y, 9), pe_months_5y from analytics.pe_history \
+    let extremes = "select round(pe_min_5y, 9), round(pe_max_5y, 9), pe_months_5y from analytics.monthly_pe \
                     where symbol = 'AAPL' order by month_start desc limit 1";
     assert_eq!(home().lines(extremes), ["3.333333333|5.0|16"]);
 }
@@ -254,7 +281,10 @@ fn a_company_is_compared_with_the_median_of_its_sector() {
     let mut values: Vec<f64> = CLOSES.iter().map(|(_, close)| close / 6.0).chain([10.0]).collect();
     values.sort_by(f64::total_cmp);
     let median = values[3];
-    let rows = answer(7, "select printf('%.9f', pe_ratio_ttm), median_value, printf('%.9f', premium) from question order by premium");
+    let rows = answer(
+        7,
+        "select printf('%.9f', pe_ratio_ttm), median_value, printf('%.9f', premium) from question order by premium",
+    );
     let wanted: Vec<String> =
         values.iter().map(|pe| format!("{pe:.9}|{median:?}|{:.9}", pe / median - 1.0)).collect();
     assert_eq!(rows, wanted);

@@ -34,7 +34,7 @@ closes as (
 -- the last session before an ex-date is at most six days earlier
 days_before as (
     select d.symbol, d.ex_date, d.ex_date - k.n as price_date
-    from (select distinct symbol, ex_date from payments) as d
+    from (select distinct p.symbol, p.ex_date from payments as p join run_params as r on p.ex_date <= r.as_of) as d
     cross join (
         select 1 as n
         union all select 2 union all select 3 union all select 4 union all select 5 union all select 6
@@ -57,7 +57,7 @@ select
     p.payments::bigint as payments,
     p.dividend::decimal(38, 6) as dividend,
     p.adjusted_dividend::double as adjusted_dividend,
-    case when b.close_price > 0 then p.adjusted_dividend::double / nullif(b.close_price::double, 0) end as payment_yield,
+    p.adjusted_dividend::double / nullif(b.close_price::double, 0) as payment_yield,
     p.declaration_date, p.record_date, p.payment_date
 from payments as p
 join recomputed_companies as c on c.symbol = p.symbol

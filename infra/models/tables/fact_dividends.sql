@@ -11,7 +11,7 @@ create table if not exists analytics.fact_dividends (
     payments bigint, -- number of payments that were added, usually 1
     dividend decimal(38, 6), -- money a share; dividend as paid, per share of the ex-date
     adjusted_dividend double, -- money a share; dividend per share on the newest split basis
-    payment_yield double, -- ratio; adjusted_dividend over the close before the ex-date; this payment only, not a year
+    payment_yield double, -- ratio; adjusted_dividend over the close before the ex-date: one payment, not a year
     declaration_date date, -- day of the announcement
     record_date date, -- day on which the receivers are determined
     payment_date date, -- day of the payment

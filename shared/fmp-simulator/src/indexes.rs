@@ -63,7 +63,11 @@ pub(super) fn changes(world: &World, index: &str) -> String {
             removed(format!("Former Member {number}")),
             Cell::Date(day - Duration::days(1)),
             text(company.symbol),
-            if number % 2 == 0 { text("Market capitalization change") } else { Cell::Null },
+            if number % 2 == 0 {
+                text("Market capitalization change")
+            } else {
+                Cell::Null
+            },
         ]);
     }
     table.json()

@@ -48,6 +48,7 @@ fn view_column(line: &str) -> Option<TableColumn> {
     };
     let name = name.trim().trim_end_matches(',').to_owned();
     let described = comment.and_then(|comment| comment.split_once(": "));
-    let (kind, about) = described.map_or((String::new(), None), |(kind, about)| (kind.to_owned(), Some(about.to_owned())));
+    let (kind, about) =
+        described.map_or((String::new(), None), |(kind, about)| (kind.to_owned(), Some(about.to_owned())));
     (!name.is_empty()).then_some(TableColumn { name, kind, about })
 }

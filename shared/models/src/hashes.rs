@@ -187,7 +187,7 @@ mod tests {
         "tables/fact_splits.sql",
         "views/dim_index_membership.sql",
         "views/latest.sql",
-        "views/pe_history.sql",
+        "views/monthly_pe.sql",
         "views/sector_medians.sql",
     ];
 
@@ -251,7 +251,7 @@ mod tests {
             "views/dim_index_membership.sql",
             "views/latest.sql",
             "views/metric_nulls.sql",
-            "views/pe_history.sql",
+            "views/monthly_pe.sql",
             "views/sector_medians.sql",
             "views/statement_versions.sql",
         ];

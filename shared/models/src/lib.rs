@@ -312,7 +312,7 @@ const TABLES: &[(&str, &str)] = files![
     "views/metric_nulls.sql",
     "views/dim_index_membership.sql",
     "views/latest.sql",
-    "views/pe_history.sql",
+    "views/monthly_pe.sql",
     "views/sector_medians.sql",
 ];
 

@@ -43,7 +43,8 @@ pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
             found.push(dataset);
         }
     }
-    let fetches_statements_only = !found.is_empty() && found.iter().all(|d| d.requests == Requests::Statement);
+    let fetches_statements_only =
+        !found.is_empty() && found.iter().all(|d| d.requests == Requests::Statement);
     if fetches_statements_only && options.years == 0 && options.quarters == 0 {
         return Err(Error::Reject("nothing to fetch: --years and --quarters are both 0".into()));
     }

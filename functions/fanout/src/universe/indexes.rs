@@ -141,7 +141,8 @@ pub(crate) async fn refresh(
         members.landed.push(BATCH.to_owned());
     }
     if has_news {
-        stage::change_rebuildable(stage, KEY, |kept: &mut Readings| kept.0.extend(readings.0.clone())).await?;
+        stage::change_rebuildable(stage, KEY, |kept: &mut Readings| kept.0.extend(readings.0.clone()))
+            .await?;
     }
     Ok(())
 }

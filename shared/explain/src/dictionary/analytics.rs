@@ -117,7 +117,12 @@ const SOURCES: [&str; 6] = [
 fn of_a_table(models: &Models, column: &TableColumn) -> Entry {
     let of = |table: &&str| models.columns(table).iter().find(|c| c.name == column.name).map(|c| (*table, c));
     SOURCES.iter().find_map(of).map_or_else(
-        || Entry { name: column.name.clone(), kind: String::new(), unit: None, about: String::new() },
+        || Entry {
+            name: column.name.clone(),
+            kind: String::new(),
+            unit: None,
+            about: String::new(),
+        },
         |(table, column)| entry(models, table, column),
     )
 }

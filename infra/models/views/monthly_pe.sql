@@ -1,7 +1,7 @@
 -- grain: company_key x month_start. P/E of the last twelve months at the last session of each month (of the present
 -- month: at the newest session), as known at that close, with the lowest, median and highest P/E of the five years up
 -- to that month. Prices and EPS are on the newest split basis. A backtest may use it.
-create or replace view analytics.pe_history (
+create or replace view analytics.monthly_pe (
     company_key,
     symbol,
     month_start, -- date: first day of the month
