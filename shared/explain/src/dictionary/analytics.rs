@@ -115,16 +115,17 @@ const SOURCES: [&str; 6] = [
 
 /// Returns the entry of a column that a view takes from a table.
 fn of_a_table(models: &Models, column: &TableColumn) -> Entry {
-    let of = |table: &&str| models.columns(table).iter().find(|c| c.name == column.name).map(|c| (*table, c));
-    SOURCES.iter().find_map(of).map_or_else(
-        || Entry {
-            name: column.name.clone(),
-            kind: String::new(),
-            unit: None,
-            about: String::new(),
-        },
-        |(table, column)| entry(models, table, column),
-    )
+    for table in SOURCES {
+        if let Some(found) = models.columns(table).iter().find(|c| c.name == column.name) {
+            return entry(models, table, found);
+        }
+    }
+    Entry {
+        name: column.name.clone(),
+        kind: String::new(),
+        unit: None,
+        about: String::new(),
+    }
 }
 
 fn entry(models: &Models, fact: &str, column: &TableColumn) -> Entry {
