@@ -19,7 +19,7 @@ fn size(index: &str) -> usize {
 /// The day on which a member joined, if that was before today.
 fn joined(world: &World, company: &Company) -> Option<NaiveDate> {
     let day = company.ipo + Duration::days(1_500);
-    (day < world.today && company.cik % 9 != 0).then_some(day)
+    (day < world.today && !company.cik.is_multiple_of(9)).then_some(day)
 }
 
 /// `sp500-constituent` and the same endpoint of another index.
@@ -53,8 +53,8 @@ pub(super) fn changes(world: &World, index: &str) -> String {
     joined.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.symbol.cmp(&b.1.symbol)));
     let mut table = Table::new(fields::INDEX_CHANGE);
     for (number, (day, company)) in joined.into_iter().enumerate() {
-        let words = if number % 3 == 0 { "%B %d, %Y" } else { "%B %-d, %Y" };
-        let is_replacement = number % 7 != 0;
+        let words = if number.is_multiple_of(3) { "%B %d, %Y" } else { "%B %-d, %Y" };
+        let is_replacement = !number.is_multiple_of(7);
         let removed = |name: String| if is_replacement { text(name) } else { text("") };
         table.push([
             text(day.format(words).to_string()),
@@ -63,7 +63,7 @@ pub(super) fn changes(world: &World, index: &str) -> String {
             removed(format!("Former Member {number}")),
             Cell::Date(day - Duration::days(1)),
             text(company.symbol),
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 text("Market capitalization change")
             } else {
                 Cell::Null
