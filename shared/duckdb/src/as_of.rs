@@ -75,6 +75,12 @@ fn rows_as_of(schema: &str, table: &str, day: NaiveDate) -> String {
         ("analytics", "fact_daily_prices") => {
             format!("select * from home.analytics.{table} where price_date <= date '{day}'")
         }
+        ("analytics", "fact_splits") => {
+            format!("select * from home.analytics.{table} where split_date <= date '{day}'")
+        }
+        ("analytics", "fact_dividends") => format!(
+            "select * from home.analytics.{table} where ex_date <= date '{day}' or declaration_date <= date '{day}'"
+        ),
         ("analytics", _) if PUBLISHED.iter().any(|t| versioned(&t)) => format!(
             "select * replace (case when known_to <= {moment} then known_to end as known_to) \
              from home.{schema}.{table} where known_from <= {moment}"

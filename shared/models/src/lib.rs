@@ -80,8 +80,8 @@ impl Models {
             models.insert(position, Model { file, sql: renderer.render_custom(file)? });
         }
         let columns = tables.iter().filter_map(|table| {
-            let name = table.file.strip_prefix("tables/")?.strip_suffix(".sql")?;
-            Some((name.to_owned(), columns_of(&table.sql)))
+            let (_, name) = table.file.strip_suffix(".sql")?.split_once('/')?;
+            Some((name.to_owned(), columns_of(&table.sql))).filter(|(_, columns)| !columns.is_empty())
         });
         let columns = columns.collect();
         let cross_section = readers(models.iter(), |word| {
@@ -159,7 +159,8 @@ impl Models {
     }
 
     /// Returns the columns of a table of `analytics`, in order. For the view of a fact, returns the
-    /// columns of the `_history` table; for other views, returns no columns.
+    /// columns of the `_history` table. A view that lists its columns may leave the type of a column open: it is
+    /// that of the table's column of the same name. For other views, returns no columns.
     pub fn columns(&self, table: &str) -> &[TableColumn] {
         let own = self.columns.get(table).or_else(|| self.columns.get(&format!("{table}_history")));
         own.map_or(&[], Vec::as_slice)
@@ -230,6 +231,8 @@ const MODELS: &[(&str, &str)] = files![
     "6_prices/2_new_fact_daily_prices.sql",
     "6_prices/3_index_windows.sql",
     "6_prices/4_price_windows.sql",
+    "6_prices/5_new_fact_dividends.sql",
+    "6_prices/6_new_fact_splits.sql",
     "7_valuation/1_share_suspects.sql",
     "7_valuation/2_fundamentals_ranges.sql",
     "7_valuation/3_valuation_inputs.sql",
@@ -284,12 +287,14 @@ const TABLES: &[(&str, &str)] = files![
     "tables/dim_date.sql",
     "tables/fact_custom_metrics.sql",
     "tables/fact_daily_prices.sql",
+    "tables/fact_dividends.sql",
     "tables/fact_financial_ratios_history.sql",
     "tables/fact_financials_history.sql",
     "tables/fact_financials_ttm_history.sql",
     "tables/fact_growth_rates_history.sql",
     "tables/fact_market_metrics_history.sql",
     "tables/fact_sector_ranks.sql",
+    "tables/fact_splits.sql",
     "tables/quality.sql",
     "views/statement_versions.sql",
     "views/fact_financials.sql",
@@ -299,6 +304,10 @@ const TABLES: &[(&str, &str)] = files![
     "views/fact_market_metrics.sql",
     "views/fact_market_metrics_as_known.sql",
     "views/metric_nulls.sql",
+    "views/dim_index_membership.sql",
+    "views/latest.sql",
+    "views/monthly_pe.sql",
+    "views/sector_medians.sql",
 ];
 
 #[cfg(test)]

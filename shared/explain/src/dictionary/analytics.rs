@@ -46,7 +46,7 @@ const EVERYWHERE: [(&str, &str); 17] = [
 
 /// Units that a column's comment can begin with, for columns whose unit cannot be derived from a
 /// formula.
-const UNITS: [&str; 3] = ["percent", "ratio", "unit of the metric"];
+const UNITS: [&str; 5] = ["percent", "ratio", "money a share", "shares", "unit of the metric"];
 
 /// Columns of the view `metric_nulls`: name, type and description.
 const REASONS: [(&str, &str, &str); 7] = [
@@ -94,7 +94,36 @@ pub fn describe(models: &Models, table: &str) -> Vec<Entry> {
     // Views of current data do not have the column `known_to`.
     let is_view = models.tables.iter().any(|t| t.file == format!("views/{table}.sql"));
     let all = models.columns(fact).iter().filter(|c| !(is_view && c.name == "known_to"));
-    all.map(|column| entry(models, fact, column)).collect()
+    all.map(|column| match column.kind.is_empty() {
+        true => of_a_table(models, column),
+        false => entry(models, fact, column),
+    })
+    .collect()
+}
+
+/// The tables from which views take columns. A name that two of them have means the same in both.
+const SOURCES: [&str; 6] = [
+    "dim_company",
+    "fact_market_metrics",
+    "fact_financials_ttm",
+    "fact_financial_ratios",
+    "fact_growth_rates",
+    "fact_sector_ranks",
+];
+
+/// Returns the entry of a column that a view takes from a table.
+fn of_a_table(models: &Models, column: &TableColumn) -> Entry {
+    for table in SOURCES {
+        if let Some(found) = models.columns(table).iter().find(|c| c.name == column.name) {
+            return entry(models, table, found);
+        }
+    }
+    Entry {
+        name: column.name.clone(),
+        kind: String::new(),
+        unit: None,
+        about: String::new(),
+    }
 }
 
 fn entry(models: &Models, fact: &str, column: &TableColumn) -> Entry {
