@@ -2,7 +2,7 @@
 //! `raw` and `staging` are derived from the catalog. The tables of `analytics` are declared in
 //! `infra/models/tables`.
 
-use crate::ops::{OPS, OpsColumn, RAW, STAGING, sql};
+use crate::ops::{OPS, OpsColumn, RAW, STAGING};
 use findata_domain::{
     catalog::{CATALOG, Dataset, FLAGS, Kind, LINEAGE},
     sql::ONE_ROW,
