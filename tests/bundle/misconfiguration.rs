@@ -74,8 +74,12 @@ fn a_missing_secret_or_bucket_fails_the_run_with_a_reason() {
 
     // Without the bucket there is no ledger, so only the response contains the reason.
     let bucket = bundle.output("BucketName");
-    for key in bundle.keys("") {
-        bundle.call("s3", "delete_object", json!({"Bucket": bucket, "Key": format!("home/{key}")}));
+    let versions = bundle.call("s3", "list_object_versions", json!({"Bucket": bucket}));
+    for kind in ["Versions", "DeleteMarkers"] {
+        for version in versions[kind].as_array().into_iter().flatten() {
+            let version = json!({"Bucket": bucket, "Key": version["Key"], "VersionId": version["VersionId"]});
+            bundle.call("s3", "delete_object", version);
+        }
     }
     bundle.call("s3", "delete_bucket", json!({"Bucket": bucket}));
     let answer = bundle.invoke("fanout", &request(&server));
