@@ -40,8 +40,8 @@ fn faults_are_listed_with_their_lines_before_a_call() {
         run(&home, &server.url(), "AAPL").run(),
         findata(&["plan", "--symbols", "AAPL"]).home(&home).url(server.url()).run(),
     ] {
-        assert_eq!(output.code, Some(5), "{output:#?}");
-        let faults: Vec<&str> = output.stderr.lines().map(str::trim).collect();
+        let error = output.failed(5);
+        let faults: Vec<&str> = error.lines().map(str::trim).collect();
         assert!(faults[0].ends_with("corrections.toml has 3 faults:"), "{faults:?}");
         assert!(faults[1].starts_with("line 4: there is no column revenu to correct"), "{faults:?}");
         assert_eq!(

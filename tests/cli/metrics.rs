@@ -50,8 +50,8 @@ fn faults_are_listed_with_their_lines_before_a_call() {
         option(findata(&["models"]).home(&home)),
     ];
     for output in &outputs {
-        assert_eq!(output.code, Some(2), "{output:#?}");
-        let lines: Vec<&str> = output.stderr.lines().map(str::trim).collect();
+        let error = output.failed(2);
+        let lines: Vec<&str> = error.lines().map(str::trim).collect();
         assert!(
             lines[0].contains("--metrics: ") && lines[0].ends_with("mine.toml has 5 faults:"),
             "{lines:?}"
