@@ -13,6 +13,7 @@ use super::{code, scripts};
 /// on schemas, and statements that add a column if it is missing. Any other statement that it
 /// cannot parse is an error.
 const UNKNOWN_TO_SQLPARSER: &[&str] = &[
+    "alter database ",
     "alter resource monitor ",
     "alter stage ",
     "alter storage integration ",

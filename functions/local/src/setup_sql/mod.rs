@@ -111,7 +111,7 @@ fn without_placeholders(file: &str, values: &Values) -> String {
     };
     let mut kept = text.clone();
     for statement in statements(&text).iter().filter(|s| omit(s)) {
-        kept = kept.replacen(&format!("\n{statement};\n"), "", 1);
+        kept = kept.replacen(&format!("\n{statement};\n"), "\n", 1);
     }
     kept
 }
