@@ -42,7 +42,11 @@ pub(crate) fn drop_all(connection: &Connection) -> Result<()> {
 /// Lets queries find the tables of `analytics` without a schema in a file that lacks the views, because no run has
 /// opened it since they exist. With the views, such a search path would list every table twice.
 pub(crate) fn stand_in(connection: &Connection) -> Result<()> {
-    if stored(connection)?.iter().any(|(name, sql)| is_ours(name, sql)) {
+    let has_views = stored(connection)?.iter().any(|(name, sql)| is_ours(name, sql));
+    // DuckDB refuses a search path with a schema that does not exist, as in a file that is not findata's.
+    let schema = "select schema_name from duckdb_schemas() \
+                  where database_name = current_database() and schema_name = 'analytics'";
+    if has_views || texts(connection, schema)?.is_empty() {
         return Ok(());
     }
     set_search_path(connection)
