@@ -55,8 +55,8 @@ create or replace view analytics.latest (
     is_suspect, -- boolean: whether data behind one of these figures contradict other data
     suspect_reason -- varchar: the contradictions as codes joined with ', '; NULL if there are none
 ) as
--- no CTE is used twice: DuckDB would compute all columns of all tables. A ratio with the name of a market metric, such as
--- payout_ratio, is left out
+-- no CTE is used twice: DuckDB would compute all columns of all tables. A ratio with the name of a market metric,
+-- such as payout_ratio, is left out
 with all_companies as (
     select company_key, symbol from analytics.dim_company where is_current
     union
