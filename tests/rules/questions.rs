@@ -317,7 +317,8 @@ fn the_newest_figures_have_one_row_per_company_and_say_how_fresh_they_are() {
     ] {
         let shared: Vec<String> = home().lines(&format!(
             "select l.column_name from duckdb_columns() as l join duckdb_columns() as t using (column_name) \
-             where l.table_name = 'latest' and t.table_name = '{table}' and l.data_type in ('DOUBLE', 'DECIMAL(38,6)')"
+             where l.table_name = 'latest' and t.table_name = '{table}' and l.data_type in ('DOUBLE', 'DECIMAL(38,6)') \
+             and (t.table_name <> 'fact_financial_ratios' or t.column_name <> 'payout_ratio')"
         ));
         assert!(shared.len() > 40, "{table}: {}", shared.len());
         let differ: Vec<String> =

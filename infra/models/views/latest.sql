@@ -2,6 +2,7 @@
 -- months, ratios and growth rates of its newest twelve months (or of its newest fiscal year, if it has no twelve
 -- months), attributes, doubts about its data, and how fresh they are. It contains today's knowledge only, so a backtest
 -- must not use it.
+{% set in_market = market_metrics | map(attribute="name") | list %}
 create or replace view analytics.latest (
     company_key,
     symbol,
@@ -45,7 +46,7 @@ create or replace view analytics.latest (
     {% for line in balances + ["shares_outstanding", "shares_outstanding_diluted"] %}
     latest_{{ line }},
     {% endfor %}
-    {% for ratio in ratios %}
+    {% for ratio in ratios if ratio.name not in in_market %}
     {{ ratio.name }},
     {% endfor %}
     {% for rate in growth_rates %}
@@ -54,7 +55,8 @@ create or replace view analytics.latest (
     is_suspect, -- boolean: whether data behind one of these figures contradict other data
     suspect_reason -- varchar: the contradictions as codes joined with ', '; NULL if there are none
 ) as
--- no CTE is used twice: DuckDB would compute all columns of all tables
+-- no CTE is used twice: DuckDB would compute all columns of all tables. A ratio with the name of a market metric,
+-- such as payout_ratio, is left out
 with all_companies as (
     select company_key, symbol from analytics.dim_company where is_current
     union
@@ -117,7 +119,7 @@ joined as (
         {% for line in balances + ["shares_outstanding", "shares_outstanding_diluted"] %}
         t.latest_{{ line }},
         {% endfor %}
-        {% for ratio in ratios %}
+        {% for ratio in ratios if ratio.name not in in_market %}
         r.{{ ratio.name }},
         {% endfor %}
         {% for rate in growth_rates %}
