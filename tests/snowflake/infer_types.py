@@ -267,7 +267,11 @@ def main():
                 table.set("db", None)
         report = lambda problem, name=name: problems.append([name, problem])
         inferred = Inference(tables, report).query(query, {})
-        connection.execute(statement)
+        try:
+            connection.execute(statement)
+        except duckdb.BinderException as error:
+            report(f"DuckDB: {error}")
+            continue
         described = connection.execute(f"DESCRIBE {tree.this.name}").fetchall()
         for (column, kind, *_), here in zip(described, inferred.values(), strict=True):
             on_duckdb = type_of(kind)

@@ -134,11 +134,11 @@ select
     session_close / nullif(close_252_ago, 0)
         * exp((log_dividends_after - log_dividends_after_252)::double) - 1 as total_return_252d,
     case
-        when variance_30 > 0 then sqrt(variance_30) * sqrt(252.0::double)
+        when variance_30 > 0 then sqrt(abs(variance_30)) * sqrt(252.0::double)
         when variance_30 <= 0 then 0.0::double
     end as volatility_30d,
     case
-        when variance_90 > 0 then sqrt(variance_90) * sqrt(252.0::double)
+        when variance_90 > 0 then sqrt(abs(variance_90)) * sqrt(252.0::double)
         when variance_90 <= 0 then 0.0::double
     end as volatility_90d,
     case when session_no >= 252 then high_252 end as high_52w,
