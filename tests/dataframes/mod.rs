@@ -14,7 +14,7 @@ fn python() -> Option<std::path::PathBuf> {
 fn pandas_polars_and_pyarrow_compute_with_every_column_of_every_table() {
     let Some(python) = python() else { return };
     let (server, home, target) = (Simulator::with_symbols(12), Home::new(), Home::new());
-    let run = findata(&["run", "--symbols", "AAPL,KO,JPM"]).home(&home).url(&server.url());
+    let run = findata(&["run", "--symbols", "AAPL,KO,JPM"]).home(&home).url(server.url());
     assert_eq!(run.run().code, Some(0));
     let folder = target.path().join("files");
     let export = findata(&["export"]).home(&home).no_key().option("-o", &folder).run();

@@ -31,9 +31,7 @@ pub(crate) async fn merge_vintages(
         true => all_vintages(table, conversions),
         false => current_vintages(table, conversions),
     };
-    batch
-        .execute("", versions)
-        .await?;
+    batch.execute("", versions).await?;
     // The table is renamed, not copied: two copies of the daily market metrics would determine the
     // run's peak memory.
     batch.execute("", format!("drop table new_{name}")).await?;

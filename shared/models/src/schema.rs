@@ -179,7 +179,12 @@ impl Upgrade {
         for file in &models.tables {
             let sql = create(file).trim_end().to_owned();
             if self.recreated.contains(file.file) {
-                all.push(sql.replacen("create table if not exists", "create or replace table", 1));
+                let table = sql.replacen("create table if not exists", "create or replace table", 1);
+                all.push(table.replacen(
+                    "create transient table if not exists",
+                    "create or replace transient table",
+                    1,
+                ));
             // A view keeps the columns that it had when it was created, so all are created again.
             } else if self.created.contains(file.file) || file.file.starts_with("views/") {
                 all.push(sql);
