@@ -150,5 +150,5 @@ judged as (
         ) as reasons
     from joined
 )
-select * exclude (codes, reasons), reasons is not null, reasons
+select * exclude (codes, reasons), reasons is not null as is_suspect, reasons as suspect_reason
 from judged

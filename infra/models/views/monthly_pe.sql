@@ -45,14 +45,15 @@ five_years as (
     group by h.company_key, h.month_start
 )
 select
-    h.company_key, h.symbol, h.month_start, h.metric_date, h.close_price, t.ttm_eps_diluted_sum, h.pe_ratio_ttm,
-    h.earnings_yield,
+    h.company_key, h.symbol, h.month_start, h.metric_date, h.close_price,
+    t.ttm_eps_diluted_sum as eps_diluted_ttm, h.pe_ratio_ttm, h.earnings_yield,
     case
         when h.pe_ratio_ttm is null then coalesce(
             nullif(split_part(split_part(h.null_reasons, '|pe_ratio_ttm=', 2), '|', 1), ''), 'missing_input'
         )
-    end,
-    h.fundamentals_as_of, h.is_suspect, h.suspect_reason, f.lowest, f.middle, f.highest, f.months
+    end as pe_reason,
+    h.fundamentals_as_of, h.is_suspect, h.suspect_reason, f.lowest as pe_min_5y, f.middle as pe_median_5y,
+    f.highest as pe_max_5y, f.months as pe_months_5y
 from as_known as h
 join five_years as f on f.company_key = h.company_key and f.month_start = h.month_start
 left join analytics.fact_financials_ttm_history as t

@@ -10,7 +10,7 @@ create or replace view analytics.sector_medians (
     members -- bigint: companies of the group with a value, at least five
 ) as
 with newest_session as (select max(as_of_date) as as_of_date from analytics.fact_sector_ranks)
-select r.as_of_date, r.group_type, r.group_name, r.metric, median(r.value), count(*)
+select r.as_of_date, r.group_type, r.group_name, r.metric, median(r.value) as median_value, count(*) as members
 from analytics.fact_sector_ranks as r
 join newest_session as n on n.as_of_date = r.as_of_date
 group by r.as_of_date, r.group_type, r.group_name, r.metric

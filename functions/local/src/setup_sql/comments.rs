@@ -19,11 +19,15 @@ pub(super) fn with_comments(file: &Model, models: &Models, comments: &[TableComm
         let columns =
             table.columns.iter().map(|(column, text)| format!("{column} comment {}", literal(text)));
         let columns = list(columns);
-        let head = format!("create or replace view {name} as\n");
-        return sql.replacen(
-            &head,
-            &format!("create or replace view {name} ({columns})\ncomment = {about}\nas\n"),
-            1,
+        let create = format!("create or replace view {name}");
+        let Some((before, rest)) = sql.split_once(&create) else {
+            return sql.to_owned();
+        };
+        // The names of the columns may be part of the statement.
+        let query = rest.strip_prefix(" as\n").or_else(|| rest.split_once("\n) as\n").map(|(_, query)| query));
+        return query.map_or_else(
+            || sql.to_owned(),
+            |query| format!("{before}{create} ({columns})\ncomment = {about}\nas\n{query}"),
         );
     }
     let columns = models.columns(&table.name).iter().zip(&table.columns);
