@@ -27,14 +27,13 @@ class Template:
         )
 
     def text(self, value):
-        """A value in a condition: text, a Ref to a parameter, or a Join."""
+        """A value in a condition: text, a Ref to a parameter, or a Select from a list."""
         if not isinstance(value, dict):
             return value
         if "Ref" in value:
             return self.values[value["Ref"]]
-        separator, parts = value["Fn::Join"]
-        parts = self.text(parts)
-        return parts if isinstance(parts, str) else separator.join(parts)
+        position, parts = value["Fn::Select"]
+        return self.text(parts).split(",")[int(position)]
 
     def expand(self, value):
         if isinstance(value, list):

@@ -315,13 +315,25 @@ impl Output {
     }
 
     /// The errors on standard error, without progress output. Those of `--json` are shown as they are
-    /// without it.
+    /// without it. The lines of an error after its first are indented.
     pub fn errors(&self) -> Vec<String> {
-        let as_text = |line: &str| match self.json_error(line) {
-            Some(error) => Some(format!("findata: {}", error["message"].as_str()?)),
-            None => line.starts_with("findata: ").then(|| line.to_owned()),
-        };
-        self.stderr.lines().filter_map(as_text).collect()
+        let mut errors: Vec<String> = Vec::new();
+        for line in self.stderr.lines() {
+            match self.json_error(line) {
+                Some(error) => {
+                    errors.push(format!("findata: {}", error["message"].as_str().unwrap_or_default()));
+                }
+                None if line.starts_with("findata: ") => errors.push(line.to_owned()),
+                None if line.starts_with("  ") => {
+                    if let Some(error) = errors.last_mut() {
+                        error.push('\n');
+                        error.push_str(line);
+                    }
+                }
+                None => {}
+            }
+        }
+        errors
     }
 
     /// The error in a line of standard error, if the line is JSON. Asserts that it has every key.
