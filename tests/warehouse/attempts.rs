@@ -28,8 +28,13 @@ struct Loaded {
 
 fn load(database: &str) -> Option<Loaded> {
     let fake = FakeSnowflake::shared()?;
+    // In another session, so that its statements are not counted as those of load.
+    let mut owner = fake.warehouse(database);
+    wait(async {
+        set_up(&mut owner).await;
+        owner.close().await.unwrap();
+    });
     let mut warehouse = fake.warehouse(database);
-    wait(set_up(&mut warehouse));
     let (server, home) = (Simulator::with_symbols(2), Home::new());
     let done = Job::new(server.url(), &["AAPL"]).days(20).run_ok(&home);
     let copy = Home::copy_of(&home);

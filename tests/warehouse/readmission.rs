@@ -102,7 +102,7 @@ async fn rejected_rows_of_an_earlier_build_are_loaded(warehouse: &mut impl Wareh
         lines("select fiscal_date::varchar, item, old_value, new_value from ops.restatements order by item")
             .await,
         [
-            "2026-03-31|accepted_at|2026-05-06 07:00:00|2026-07-01 07:00:00",
+            "2026-03-31|accepted_at|2026-05-06 11:00:00|2026-07-01 11:00:00",
             "2026-03-31|revenue|290.000000|295.000000"
         ]
     );

@@ -3,7 +3,10 @@
 //! `ops.models` has the version in the row `schema_version`. A warehouse without the row was written
 //! by a build that had no versions; it counts as version 1.
 
-use crate::{Error, Result, sql::literal};
+use crate::{
+    Error, Result,
+    sql::{ONE_ROW, literal},
+};
 
 /// The version of the tables that this build reads and writes. Raise it when a released version has
 /// other tables; a test names the tables that changed.
@@ -71,7 +74,7 @@ pub fn record_version() -> [String; 2] {
 pub fn record_version_if_new() -> String {
     format!(
         "insert into ops.models (file, sha256) select {}, '{SCHEMA_VERSION}' \
-         where not exists (select 1 from ops.models)",
+         from {ONE_ROW} where not exists (select 1 from ops.models)",
         literal(MARK)
     )
 }

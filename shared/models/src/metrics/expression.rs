@@ -221,7 +221,8 @@ impl Expr {
 
     /// Returns whether the expression contains a `coalesce`, so that it can have a value although an input is NULL.
     pub fn has_alternative(&self) -> bool {
-        matches!(self, Expr::Call(Function::Coalesce, _)) || self.parts().into_iter().any(Expr::has_alternative)
+        matches!(self, Expr::Call(Function::Coalesce, _))
+            || self.parts().into_iter().any(Expr::has_alternative)
     }
 
     /// Replaces every subexpression for which `change` returns a replacement. Starts with the
