@@ -17,7 +17,8 @@ CONDITIONS = (exp.And, exp.Or, exp.Not, exp.Is, exp.In, exp.Like, exp.ILike, exp
 # The type of the result is that of the first argument.
 SAME = (exp.Paren, exp.Alias, exp.Neg, exp.Max, exp.Min, exp.Abs, exp.Lag, exp.Lead, exp.Distinct, exp.Floor, exp.Round,
         exp.ArgMax, exp.ArgMin, exp.AnyValue, exp.FirstValue, exp.LastValue)
-OF_TEXT = (exp.DPipe, exp.Concat, exp.MD5, exp.SplitPart, exp.Substring, exp.Trim, exp.Lower, exp.Upper)
+OF_TEXT = (exp.DPipe, exp.Concat, exp.MD5, exp.SplitPart, exp.Substring, exp.Trim, exp.Lower, exp.Upper,
+           exp.Replace)
 OF_DOUBLE = (exp.Ln, exp.Exp, exp.Sqrt, exp.Pow, exp.StddevSamp, exp.CumeDist, exp.Avg)
 WHOLE = ("number", 38, 0)
 
@@ -123,7 +124,7 @@ class Inference:
         if isinstance(node, exp.Sum):
             kind = self.infer(node.this, env)
             return ("number", 38, kind[2]) if is_number(kind) else kind
-        if isinstance(node, (exp.Count, exp.RowNumber, exp.Rank, exp.Year, exp.Month, exp.Day, exp.Quarter)):
+        if isinstance(node, (exp.Count, exp.Length, exp.RowNumber, exp.Rank, exp.Year, exp.Month, exp.Day, exp.Quarter)):
             return WHOLE
         if isinstance(node, (exp.DateTrunc, exp.TimestampTrunc, exp.LastDay, exp.TsOrDsToDate)):
             return DATE

@@ -37,7 +37,7 @@ const OLDER: &str = "
 
 fn content(home: &Home) -> Vec<Vec<String>> {
     [
-        "select * from analytics.fact_growth_rates order by all",
+        "select * exclude (run_id, computed_at) from analytics.fact_growth_rates order by all",
         "select * exclude (computed_at) from analytics.fact_market_metrics_history order by all",
         "select symbol, company_key from analytics.dim_company order by all",
     ]
