@@ -72,7 +72,8 @@ pub(super) fn needed(settings: &Settings, models: &Models) -> Vec<Grant> {
         on_table(&format!("ops.{}", table.name), &["select", "insert", "delete"]);
     }
     let views = models.tables.iter().filter(|t| t.file.starts_with("views/"));
-    let views = views.filter_map(|t| t.sql.split_once("create or replace view ")?.1.split_whitespace().next());
+    let views =
+        views.filter_map(|t| t.sql.split_once("create or replace view ")?.1.split_whitespace().next());
     all.extend(views.map(|name| Grant::new("select", "view", &qualified(name))));
     all
 }
