@@ -55,7 +55,9 @@ versions as (
         v.* exclude (period_type, period_no, fiscal_year, known_from, known_to),
         l.right_type, l.right_no, coalesce(l.right_year, v.fiscal_year), true,
         case when l.known_from > v.known_from then l.known_from else v.known_from end,
-        case when l.known_to < coalesce(v.known_to, timestamp '9999-12-31 00:00:00') then l.known_to else v.known_to end,
+        case
+            when l.known_to < coalesce(v.known_to, timestamp '9999-12-31 00:00:00') then l.known_to else v.known_to
+        end,
         case when l.known_to < coalesce(v.known_to, timestamp '9999-12-31 00:00:00') then l.known_to else v.known_to end
     from company_statement_versions as v
     join relabelled as l

@@ -88,7 +88,8 @@ signed_parts as (
         end as shares_outstanding,
         case when d.is_year then {{ own('i', 'shares_outstanding') }} end as year_shares_outstanding,
         case
-            when d.is_year then {{ own('i', 'shares_outstanding_diluted') }} + {{ own('i', 'shares_outstanding_diluted') }}
+            when d.is_year
+                then {{ own('i', 'shares_outstanding_diluted') }} + {{ own('i', 'shares_outstanding_diluted') }}
                 + {{ own('i', 'shares_outstanding_diluted') }} + {{ own('i', 'shares_outstanding_diluted') }}
             else -{{ own('i', 'shares_outstanding_diluted') }}
         end as shares_outstanding_diluted,

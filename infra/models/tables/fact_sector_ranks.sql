@@ -1,5 +1,5 @@
--- grain: company_key x as_of_date x group_type x metric: the rank of a company within its sector and its industry by the
--- metrics of metrics/ranks.toml, at the last session of each month and at the newest session, as known at that
+-- grain: company_key x as_of_date x group_type x metric: the rank of a company within its sector and its industry by
+-- the metrics of metrics/ranks.toml, at the last session of each month and at the newest session, as known at that
 -- session's close. Members of a group have a value that is not suspect; groups of fewer than five members have no rows
 create table if not exists analytics.fact_sector_ranks (
     company_key varchar,

@@ -2,7 +2,7 @@
 create table if not exists ops.quality (
     company_key varchar, -- key of the company
     symbol varchar, -- ticker in FMP's spelling
-    check_name varchar, -- identity (assets, ...), fmp_<metric> (ours against FMP's), suspicion, corrected_<item> or score
+    check_name varchar, -- identity (assets, ...), fmp_<metric> (against FMP's), suspicion, corrected_<item> or score
     basis varchar, -- Q1 to Q4, FY: the period's statements; TTM: twelve months; MARKET: a price date; COMPANY: score
     fiscal_date date, -- end of the period; the price date for basis MARKET; the newest period end for the score
     ours double, -- amount in the reported currency, or our metric; for the score, the share of checks passed, 0 to 1

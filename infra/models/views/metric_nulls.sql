@@ -27,7 +27,8 @@ ttm_nulls as (
 ),
 market as (
     select
-        company_key, symbol, metric_date, metric_date_key, null_reasons, shares_outstanding_used is null as is_uncounted,
+        company_key, symbol, metric_date, metric_date_key, null_reasons,
+        shares_outstanding_used is null as is_uncounted,
         split_part(split_part(null_reasons, '|shares_outstanding_used=', 2), '|', 1) as shares_reason,
         -- metrics that have a value from another source although their fundamentals have a reason
         concat(

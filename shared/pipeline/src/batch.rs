@@ -1,5 +1,5 @@
-//! Statements whose results are not needed. An engine behind a network gets them together, because each request costs
-//! a round trip; any other engine gets them one by one, and drops tables as soon as they are no longer read.
+//! Collects statements whose results are not needed. An engine behind a network receives them together, because each
+//! request costs a round trip. Other engines execute them one by one, and drop a table after its last reader.
 
 use findata_domain::Result;
 

@@ -19,9 +19,9 @@ use super::{
 /// The result of a rollback.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RolledBack {
-    /// The version of the tables before and after.
+    /// The version of the tables before the rollback; `None` if the file was missing or unreadable.
     pub from: Option<u32>,
-    #[allow(missing_docs)]
+    /// The version of the tables after the rollback.
     pub to: u32,
     /// The new name of the upgraded file.
     pub upgraded: PathBuf,
@@ -76,7 +76,7 @@ pub async fn roll_back(published: &Path, memory: MemoryLimit, patience: &Patienc
     let to = match (from, to) {
         (Some(from), Some(to)) if to >= from => {
             return Err(none(format!(
-                "{} has tables of version {to} and {} of version {from}: there is no upgrade to undo",
+                "{} has tables of version {to} and {} of version {from}, so there is no upgrade to roll back",
                 previous.display(),
                 file.display()
             )));
