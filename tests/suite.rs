@@ -13,6 +13,7 @@ mod bundle;
 mod call_savings;
 mod cli;
 mod counts;
+mod dataframes;
 mod docs;
 mod faults;
 mod golden;

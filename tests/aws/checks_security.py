@@ -3,7 +3,7 @@ import json, re
 from template_model import allows, as_list, referenced, statements, text_of
 
 # A wildcard may only match the contents of one of findata's own folders.
-OWN_FOLDER = r"\$\{Bucket\.Arn\}/\$\{StagePrefix\}/(landing(/[a-z0-9_]+)?|state(/[a-z0-9_]+)?|runs(/\*/[a-z]+)?)/\*"
+OWN_FOLDER = r"\$\{Bucket\.Arn\}/\$\{StagePrefix\}/(landing(/(\*_)?[a-z0-9_]+)?|state(/[a-z0-9_]+)?|runs(/\*/[a-z]+)?)/\*"
 OWN_OBJECT = r"\$\{Bucket\.Arn\}/\$\{StagePrefix\}/runs/\*/[a-z]+\.json"
 NETWORK = {
     f"ec2:{name}"

@@ -27,7 +27,9 @@ fn every_permission_is_used_and_no_other_is_needed() {
     };
     // Landing files that an earlier attempt left behind. Each function reads such a file to find
     // out whether it wrote the file itself.
-    for (dataset, batch) in [("sp500_constituents", "universe"), ("profile", "b00001")] {
+    let left_behind =
+        [("sp500_constituents", "universe"), ("sp500_changes", "indexes"), ("profile", "b00001")];
+    for (dataset, batch) in left_behind {
         let key = format!("home/landing/{dataset}/20260918T100000000Z-00000000/{batch}.ndjson.gz");
         bundle.call(
             "s3",

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs};
 
 use findata_duckdb::{DuckDb, MemoryLimit};
+use findata_explain::dictionary;
 use findata_tests::{Home, findata};
 use serde_json::Value;
 
@@ -24,10 +25,11 @@ fn the_page_matches_the_output_of_the_command() {
 #[test]
 fn the_dictionary_has_exactly_the_columns_of_a_new_warehouse_with_type_and_definition() {
     let home = Home::new();
-    drop(
+    let mut warehouse =
         DuckDb::open(&home.warehouse(), &home.stage(), MemoryLimit::of_machine(), findata_tests::models())
-            .unwrap(),
-    );
+            .unwrap();
+    warehouse.describe(&dictionary::comments(findata_tests::models())).unwrap();
+    drop(warehouse);
     let lines = home.lines(
         "select schema_name || '.' || table_name || '.' || column_name, lower(data_type) from duckdb_columns() \
          where not internal and schema_name in ('analytics', 'staging', 'raw', 'ops') \
@@ -40,6 +42,7 @@ fn the_dictionary_has_exactly_the_columns_of_a_new_warehouse_with_type_and_defin
         .collect();
     let json = findata(&["dictionary", "--json"]).home(&Home::new()).run().json();
     let mut documented = BTreeMap::new();
+    let mut comments = BTreeMap::new();
     let mut undefined = Vec::new();
     for table in json.as_array().unwrap() {
         let text = |of: &Value, key: &str| of[key].as_str().unwrap_or_default().to_owned();
@@ -48,8 +51,11 @@ fn the_dictionary_has_exactly_the_columns_of_a_new_warehouse_with_type_and_defin
             if text(column, "about").len() < 3 {
                 undefined.push(name.clone());
             }
+            let unit = column["unit"].as_str().map(|unit| format!("{unit}; ")).unwrap_or_default();
+            comments.insert(name.clone(), unit + &text(column, "about"));
             documented.insert(name, text(column, "type"));
         }
+        comments.insert(format!("{}.{}", text(table, "schema"), text(table, "name")), text(table, "about"));
     }
     assert!(undefined.is_empty(), "without a definition: {undefined:#?}");
     let missing: Vec<_> = stored.iter().filter(|(name, _)| !documented.contains_key(*name)).collect();
@@ -57,6 +63,22 @@ fn the_dictionary_has_exactly_the_columns_of_a_new_warehouse_with_type_and_defin
     let wrong: Vec<_> = documented.iter().filter(|(name, kind)| stored.get(*name) != Some(kind)).collect();
     assert!(wrong.is_empty(), "not in the warehouse, or with another type: {wrong:#?}");
     assert!(stored.len() > 900, "{}", stored.len());
+
+    // The same texts are comments on the tables, views and columns of analytics.
+    let stored = home.rows(
+        "select schema_name || '.' || table_name || '.' || column_name, comment from duckdb_columns() \
+         where schema_name = 'analytics' \
+         union all select schema_name || '.' || table_name, comment from duckdb_tables() where schema_name = 'analytics' \
+         union all select schema_name || '.' || view_name, comment from duckdb_views() where schema_name = 'analytics'",
+    );
+    comments.retain(|name, _| name.starts_with("analytics."));
+    let stored: BTreeMap<String, String> = stored
+        .into_iter()
+        .map(|mut row| (row.remove(0).unwrap(), row.remove(0).unwrap_or_default()))
+        .collect();
+    let wrong: Vec<_> = stored.iter().filter(|(name, text)| comments.get(*name) != Some(text)).collect();
+    assert!(wrong.is_empty(), "without the dictionary's text as comment: {wrong:#?}");
+    assert_eq!(stored.len(), comments.len());
 }
 
 #[test]

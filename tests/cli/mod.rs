@@ -18,6 +18,7 @@ mod json;
 mod key;
 mod metrics;
 mod models;
+mod older_file;
 mod output;
 mod plan;
 mod show;

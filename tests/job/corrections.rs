@@ -164,7 +164,7 @@ fn mismatches(figure: &Figure) -> usize {
 #[test]
 fn a_corrected_value_replaces_that_of_fmp_while_the_entry_is_there() {
     let eps = "select eps, eps_diluted from analytics.fact_financials where symbol = 'EPSYTD' and fiscal_date = '2025-09-30'";
-    let (wrong, right) = ("6.600000|6.500000", "2.280000|2.240000");
+    let (wrong, right) = ("6.6|6.5", "2.28|2.24");
     assert_eq!(on_each_day(eps), [wrong, right, wrong]);
     let suspect = "select bool_or(is_suspect) from analytics.fact_market_metrics where symbol = 'EPSYTD' and metric_date >= '2026-02-01'";
     assert_eq!(on_each_day(suspect), ["true", "false", "true"]);
@@ -214,8 +214,8 @@ fn a_confirmed_value_decides_its_suspicions() {
 fn a_derived_quarter_follows_the_corrections_of_its_parts() {
     let derived = "select revenue, operating_cash_flow from analytics.fact_financials where symbol = 'PARTS' and is_derived \
                    and fiscal_date = '2025-12-31'";
-    let fmp = "851000000.000000|141833334.000000";
-    assert_eq!(on_each_day(derived), [fmp, "879999999.500000|279999900.000000", fmp]);
+    let fmp = "851000000.0|141833334.0";
+    assert_eq!(on_each_day(derived), [fmp, "879999999.5|279999900.0", fmp]);
 }
 
 #[test]

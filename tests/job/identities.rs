@@ -184,7 +184,7 @@ fn flagged_data_is_still_loaded_and_shown() {
     assert!(summary.rows.values().all(|rows| rows.quarantined == 0), "{:?}", summary.rows);
     let shown =
         "select gross_profit from analytics.fact_financials where symbol = 'GROSS' and period_type = 'Q2'";
-    assert_eq!(home.text(shown), "42000.250000");
+    assert_eq!(home.text(shown), "42000.25");
     let margin =
         "select gross_margin from analytics.fact_financial_ratios where symbol = 'GROSS' and basis = 'Q2'";
     assert_eq!(home.figure(margin), Some(0.4200025));

@@ -8,6 +8,7 @@ mod edge_cases;
 mod exact_decimals;
 mod identities;
 mod incremental;
+mod index_membership;
 mod invented;
 mod lineage;
 mod null_reasons;

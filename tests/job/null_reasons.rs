@@ -38,25 +38,19 @@ const FACTS: [(&str, &str, &str, &[&str]); 4] = [
     ("fact_financials_ttm", "fiscal_date", "'TTM'", &[]),
 ];
 
-/// The columns of a fact table with type double or decimal. Of the TTM table, only the flows and
+/// The columns of a fact table with figures. Of the TTM table, only the flows and
 /// per-share sums.
-pub(crate) fn metrics(home: &Home, table: &str) -> Vec<String> {
-    let ttm_only = if table == "fact_financials_ttm" {
-        "and column_name like 'ttm\\_%' escape '\\'"
-    } else {
-        ""
-    };
-    home.lines(&format!(
-        "select column_name from duckdb_columns() where schema_name = 'analytics' and table_name = '{table}' \
-         and (data_type = 'DOUBLE' or data_type like 'DECIMAL%') {ttm_only} order by column_index"
-    ))
+pub(crate) fn metrics(table: &str) -> Vec<String> {
+    let of_ttm = |name: &str| table != "fact_financials_ttm" || name.starts_with("ttm_");
+    let columns = findata_tests::models().columns(table).iter();
+    columns.filter(|c| c.is_figure() && of_ttm(&c.name)).map(|c| c.name.clone()).collect()
 }
 
 /// NULLs with no reason or several, and values with a reason.
 pub(crate) fn inconsistencies(home: &Home, reasons: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (table, date, basis, keys) in FACTS {
-        let metrics = metrics(home, table);
+        let metrics = metrics(table);
         let columns: Vec<&String> = metrics.iter().filter(|m| !keys.contains(&m.as_str())).collect();
         assert!(columns.len() > 25, "{table}: {columns:?}");
         let lines: Vec<String> = columns
@@ -124,7 +118,7 @@ fn reasons_are_known_codes_and_metrics_are_columns() {
         home.lines("select distinct reason from analytics.metric_nulls").into_iter().collect();
     let unknown: Vec<_> = codes.iter().filter(|w| !REASONS.contains(&w.as_str())).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
-    let columns: BTreeSet<String> = FACTS.iter().flat_map(|(table, ..)| metrics(home, table)).collect();
+    let columns: BTreeSet<String> = FACTS.iter().flat_map(|(table, ..)| metrics(table)).collect();
     let named = home.lines("select distinct metric from analytics.metric_nulls");
     let unexpected: Vec<_> = named.iter().filter(|m| !columns.contains(*m)).collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");

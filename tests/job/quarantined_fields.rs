@@ -112,7 +112,7 @@ fn a_bad_field_is_quarantined_and_the_figures_are_computed() {
             "profile|field|ipo_date|spring 1998|unreadable_field",
         ]
     );
-    assert_eq!(home.lines(TTM), ["2026-03-31|1000.000000|2.4", "2026-06-30|1000.000000|2.4"]);
+    assert_eq!(home.lines(TTM), ["2026-03-31|1000.0|2.4", "2026-06-30|1000.0|2.4"]);
     assert_eq!(home.text("select company_name from analytics.dim_company"), "Field Corp.");
     // The filing date replaces the impossible date, and only that quarter is flagged. Its figures
     // are not known before the filing.
@@ -236,7 +236,7 @@ fn a_quarter_of_zeros_is_missing_until_it_is_reported() {
             "income_statement|rejected|not_reported"
         ]
     );
-    assert_eq!(home.lines(TTM), ["2026-03-31|1000.000000|2.4"]);
+    assert_eq!(home.lines(TTM), ["2026-03-31|1000.0|2.4"]);
     let server = answers(today(), |_, _| {}).start();
     job(server.url()).with(|options| options.full = true).run_ok(&home);
     assert_eq!(home.lines(TTM).len(), 2);

@@ -105,11 +105,8 @@ fn an_unreported_fourth_quarter_is_derived_from_the_year_and_marked() {
                    accepted_at from analytics.fact_financials where is_derived";
     // Revenue is 1000 - 240 - 230 - 220. The derived quarter has the year's balances, and its
     // opening cash is the cash at the end of the third quarter.
-    assert_eq!(
-        home.lines(derived),
-        ["Q4|true|310.000000|1.300000|3000.000000|100.000000|240.000000|2025-02-14 21:30:00"]
-    );
-    assert_eq!(home.lines(TTM), ["2024-12-31|1000.000000|4.0|3000.000000|1|NULL"]);
+    assert_eq!(home.lines(derived), ["Q4|true|310.0|1.3|3000.0|100|240.0|2025-02-14 21:30:00"]);
+    assert_eq!(home.lines(TTM), ["2024-12-31|1000.0|4.0|3000.0|1|NULL"]);
     assert_eq!(
         home.lines("select net_margin from analytics.fact_financial_ratios where basis = 'Q4'"),
         [format!("{}", (100.0 - 24.0 - 23.0 - 22.0) / 310.0)]
@@ -160,7 +157,7 @@ fn a_reported_fourth_quarter_replaces_the_derived_one() {
     let reported = [&[Filing("2024-12-31", "Q4", "2025-02-14 16:30:00", 311, 1.31)], &YEAR[..]].concat();
     run_on(&home, "2025-05-20", &reported);
     assert_eq!(home.count("select count(*) from analytics.fact_financials where is_derived"), 0);
-    assert_eq!(home.lines(TTM), ["2024-12-31|1001.000000|4.01|2311.000000|0|NULL"]);
+    assert_eq!(home.lines(TTM), ["2024-12-31|1001.0|4.01|2311.0|0|NULL"]);
 }
 
 #[test]
@@ -173,14 +170,11 @@ fn a_quarter_restated_after_the_year_removes_the_derived_quarter() {
     let now = home
         .lines("select fiscal_date, reason, quarters_included from analytics.fact_financials_ttm order by 1");
     assert_eq!(now.last().map(String::as_str), Some("2024-09-30|insufficient_history|3"), "{now:?}");
-    assert_eq!(
-        home.lines_as_of(day("2025-05-19"), TTM),
-        ["2024-12-31|1000.000000|4.0|3000.000000|1|NULL"]
-    );
+    assert_eq!(home.lines_as_of(day("2025-05-19"), TTM), ["2024-12-31|1000.0|4.0|3000.0|1|NULL"]);
     // When the year is restated too, the year and its quarters are consistent again.
     restated[0].3 = 1_001;
     run_on(&home, "2025-05-21", &restated);
-    assert_eq!(home.lines(TTM), ["2024-12-31|1001.000000|4.0|3001.000000|1|NULL"]);
+    assert_eq!(home.lines(TTM), ["2024-12-31|1001.0|4.0|3001.0|1|NULL"]);
 }
 
 #[test]
@@ -207,7 +201,7 @@ fn no_per_share_figure_is_derived_from_a_year_on_another_split_basis() {
     };
     run_on_with(&home, "2025-02-20", &YEAR, split);
     let derived = "select revenue, eps, eps_diluted, shares_outstanding from analytics.fact_financials where is_derived";
-    assert_eq!(home.lines(derived), ["310.000000|NULL|NULL|NULL"]);
+    assert_eq!(home.lines(derived), ["310.0|NULL|NULL|NULL"]);
     let why = "select reason from analytics.metric_nulls where basis = 'TTM' and metric = 'ttm_eps_diluted_sum' and subject_date = '2024-12-31'";
     assert_eq!(home.lines(why), ["missing_input"]);
 }
@@ -240,10 +234,10 @@ fn a_late_filing_is_missing_until_it_arrives() {
     let late = Filing("2024-06-30", "Q2", "2025-04-01 09:00:00", 230, 0.9);
     let filings = [Filing("2024-12-31", "Q4", "2025-02-14 16:30:00", 310, 1.3), YEAR[1], late, YEAR[3]];
     run_on(&home, "2025-05-20", &filings);
-    assert_eq!(home.lines(TTM), ["2024-12-31|1000.000000|4.0|2310.000000|0|NULL"]);
+    assert_eq!(home.lines(TTM), ["2024-12-31|1000.0|4.0|2310.0|0|NULL"]);
     assert_eq!(
         home.lines_as_of(day("2025-03-31"), TTM),
-        ["2024-12-31|NULL|NULL|2310.000000|0|missing_quarter"],
+        ["2024-12-31|NULL|NULL|2310.0|0|missing_quarter"],
         "the newest period stays the newest; the window lacks the quarter that was not filed yet"
     );
 }
@@ -261,12 +255,12 @@ fn values_that_change_back_and_forth_are_separate_versions() {
     // Both versions of 21 May have the same timestamp on this clock, so only the later one is in
     // force. A return to an earlier value is a new version.
     let revenue = "select revenue, known_to is null from analytics.fact_financials_history where period_type = 'Q3' order by known_from";
-    assert_eq!(home.lines(revenue), ["240.000000|false", "246.000000|false", "240.000000|true"]);
+    assert_eq!(home.lines(revenue), ["240.0|false", "246.0|false", "240.0|true"]);
     assert_eq!(home.count("select count(*) from staging.income_statement where period_type = 'Q3'"), 4);
     let now = "select revenue from analytics.fact_financials where period_type = 'Q3'";
-    assert_eq!(home.lines_as_of(day("2025-05-20"), now), ["240.000000"]);
-    assert_eq!(home.lines_as_of(day("2025-05-21"), now), ["246.000000"]);
-    assert_eq!(home.lines_as_of(day("2025-05-22"), now), ["240.000000"]);
+    assert_eq!(home.lines_as_of(day("2025-05-20"), now), ["240.0"]);
+    assert_eq!(home.lines_as_of(day("2025-05-21"), now), ["246.0"]);
+    assert_eq!(home.lines_as_of(day("2025-05-22"), now), ["240.0"]);
     assert_eq!(home.lines_as_of(day("2024-11-04"), now), Vec::<String>::new());
 }
 

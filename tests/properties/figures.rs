@@ -58,9 +58,8 @@ fn run(companies: &[Company]) -> Home {
 fn figures(home: &Home, symbol: &str) -> BTreeMap<(String, String), Option<f64>> {
     let mut found = BTreeMap::new();
     for (table, row) in TABLES {
-        let columns = home.lines(&format!(
-            "select column_name from duckdb_columns() where schema_name = 'analytics' and table_name = '{table}' and (data_type = 'DOUBLE' or data_type like 'DECIMAL%')"
-        ));
+        let columns = findata_tests::models().columns(table).iter().filter(|column| column.is_figure());
+        let columns: Vec<String> = columns.map(|column| column.name.clone()).collect();
         let query =
             format!("select {row}, {} from analytics.{table} where symbol = '{symbol}'", columns.join(", "));
         for mut cells in home.rows(&query) {
@@ -110,7 +109,7 @@ fn twelve_months_up_to_a_fiscal_year_end_equal_the_year() {
             format!("ttm_{flow}")
         };
         let pairs = home.rows(&format!(
-            "select t.{twelve}::decimal(38, 6), f.{flow} from analytics.fact_financials_ttm as t \
+            "select t.{twelve}::decimal(38, 6), f.{flow}::decimal(38, 6) from analytics.fact_financials_ttm as t \
              join analytics.fact_financials as f on f.symbol = t.symbol and f.fiscal_date = t.fiscal_date and f.period_type = 'FY' \
              where t.status = 'ok'"
         ));

@@ -8,6 +8,7 @@ mod explained;
 mod fundamentals;
 mod growth;
 mod profiles;
+mod questions;
 mod ranks;
 mod reasons;
 mod receipts;

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, fs};
 
-use findata_domain::catalog::CATALOG;
+use findata_domain::{catalog::CATALOG, sql::literal};
+use findata_explain::dictionary;
 use findata_local::setup_sql;
 use findata_models::hashes::hashes;
 use findata_tests::{Home, findata};
@@ -252,4 +253,25 @@ fn the_command_prints_the_script_and_names_missing_values() {
     assert_eq!(command(&["--teardown", "--bucket", "abc"]).code, Some(2));
     assert_eq!(command(&["--rotate-key", "--teardown"]).code, Some(2));
     assert_eq!(home.files().len(), 1, "only the key file exists: {:?}", home.files());
+}
+
+#[test]
+fn every_table_view_and_column_has_the_dictionarys_text_as_comment() {
+    let models = findata_tests::models();
+    let comments = dictionary::comments(models);
+    let statements = codes(&setup_sql::setup(&defaults(), false, models));
+    for table in &comments {
+        let head = format!(" {} (", table.full_name());
+        let created = |s: &&String| s.starts_with("create ") && s.lines().any(|line| line.ends_with(&head));
+        let statement = statements.iter().find(created).unwrap_or_else(|| panic!("{head} is missing"));
+        let mut lines = statement.lines().skip_while(|line| !line.ends_with(&head)).skip(1);
+        for (column, text) in &table.columns {
+            let line = lines.next().unwrap_or_default().trim_end_matches(',');
+            let (name, comment) = (format!("    {column} "), format!("comment {}", literal(text)));
+            assert!(line.starts_with(&name) && line.ends_with(&comment), "{}: {line}", table.name);
+        }
+        assert_eq!(lines.next(), Some(")"), "{}", table.name);
+        assert_eq!(lines.next(), Some(format!("comment = {}", literal(&table.about)).as_str()));
+    }
+    assert!(comments.iter().map(|table| table.columns.len()).sum::<usize>() > 900);
 }

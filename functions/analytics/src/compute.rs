@@ -46,7 +46,7 @@ pub(crate) async fn compute(
     };
     let once: Vec<&Model> = models.models.iter().filter(runs_once).collect();
     build(run, Vec::new(), &once, &BTreeMap::new(), warehouse).await?;
-    let mut differences = Differences::new(&scope.non_empty);
+    let mut differences = Differences::new(models, &scope.non_empty);
     let of_extent =
         |is_such: fn(Extent) -> bool| -> Vec<_> { scope.tables().filter(|t| is_such(t.extent)).collect() };
     let whole = of_extent(|extent| extent == Extent::Whole);

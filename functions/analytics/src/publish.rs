@@ -16,7 +16,7 @@ use findata_pipeline::{
 };
 
 use crate::versions;
-use findata_models::{Extent, PUBLISHED, PublishedTable, Versions};
+use findata_models::{Extent, Models, PUBLISHED, PublishedTable, Versions};
 
 /// Finds rows that load has changed since the run began to read: changes of its companies, or of the index, that are not
 /// in `pending`. The models read `staging` in many statements, and figures must come from one state of it.
@@ -28,6 +28,7 @@ const CHANGED: &str = "select 1 from ops.changes c \
 
 /// The differences between computed and published rows, collected slice by slice.
 pub(crate) struct Differences<'a> {
+    models: &'a Models,
     /// The published tables that had rows when the run began.
     non_empty: &'a BTreeSet<String>,
     /// The tables with differences of at least one slice, in publishing order.
@@ -36,8 +37,8 @@ pub(crate) struct Differences<'a> {
 
 impl<'a> Differences<'a> {
     /// No differences yet.
-    pub fn new(non_empty: &'a BTreeSet<String>) -> Self {
-        Differences { non_empty, tables: Vec::new() }
+    pub fn new(models: &'a Models, non_empty: &'a BTreeSet<String>) -> Self {
+        Differences { models, non_empty, tables: Vec::new() }
     }
 
     /// Compares the tables that the models have built for a slice, and drops them.
@@ -53,17 +54,19 @@ impl<'a> Differences<'a> {
             && versions::has_past_vintages(warehouse).await?;
         let mut batch = Batch::new(warehouse);
         for table in tables {
+            let conversions = self.models.conversions(table);
             if table.versions == Versions::OfVintages {
-                versions::merge_vintages(table, has_past, &mut batch).await?;
+                versions::merge_vintages(table, &conversions, has_past, &mut batch).await?;
             }
+            let computed = Computed::of(table, &conversions);
             let is_first = self.tables.iter().all(|other| other.name != table.name);
             if is_first {
                 self.tables.push(table);
             }
             if self.non_empty.contains(table.name) {
-                add_difference(table, is_first, &mut batch).await?;
+                add_difference(table, &computed, is_first, &mut batch).await?;
             } else {
-                add_all(table, is_first, &mut batch).await?;
+                add_all(table, &computed, is_first, &mut batch).await?;
             }
         }
         batch.run().await
@@ -100,11 +103,14 @@ impl<'a> Differences<'a> {
 /// Adds the rows in which a computed table differs from the published one.
 async fn add_difference(
     table: &PublishedTable,
+    computed: &Computed,
     is_first: bool,
     batch: &mut Batch<'_, impl Warehouse>,
 ) -> Result<()> {
-    let (name, computed, published) = (table.name, computed_rows(table), published_rows(table));
-    for (prefix, left, right) in [("added", &computed, &published), ("removed", &published, &computed)] {
+    let computed = computed.rows.as_str();
+    let (name, published) = (table.name, published_rows(table));
+    let published = published.as_str();
+    for (prefix, left, right) in [("added", computed, published), ("removed", published, computed)] {
         let into = destination(&format!("{prefix}_{name}"), is_first);
         batch.execute("", format!("{into} {left} except {right}")).await?;
     }
@@ -114,17 +120,18 @@ async fn add_difference(
 /// Adds all computed rows of a table without published rows: there is nothing to compare with.
 async fn add_all(
     table: &PublishedTable,
+    computed: &Computed,
     is_first: bool,
     batch: &mut Batch<'_, impl Warehouse>,
 ) -> Result<()> {
     let name = table.name;
-    if is_first && table.versions != Versions::OfStatements {
+    if is_first && computed.is_whole_table {
         // An earlier attempt in the same session may have left the table.
         batch.execute("", format!("drop table if exists added_{name}")).await?;
         batch.execute("", format!("alter table new_{name} rename to added_{name}")).await?;
     } else {
         let into = destination(&format!("added_{name}"), is_first);
-        batch.execute("", format!("{into} {}", computed_rows(table))).await?;
+        batch.execute("", format!("{into} {}", computed.rows)).await?;
         batch.release(&[&format!("new_{name}")]).await?;
     }
     if is_first {
@@ -145,14 +152,26 @@ fn destination(table: &str, is_first: bool) -> String {
     }
 }
 
-fn computed_rows(table: &PublishedTable) -> String {
-    // Merging the vintages into versions has already dropped the helper columns.
-    match table.versions {
-        Versions::OfStatements => {
-            format!("select * exclude ({}) from new_{}", table.helpers().join(", "), table.name)
-        }
-        Versions::None | Versions::OfVintages | Versions::AsKnown => {
-            format!("select * from new_{}", table.name)
+/// The computed rows of a table, with the types of the table.
+struct Computed {
+    /// A SELECT.
+    rows: String,
+    /// Whether it returns all columns of the model's table as they are.
+    is_whole_table: bool,
+}
+
+impl Computed {
+    fn of(table: &PublishedTable, conversions: &str) -> Self {
+        let (name, helpers) = (table.name, table.helpers().join(", "));
+        let changed = match table.versions {
+            Versions::OfStatements => format!(" exclude ({helpers}){conversions}"),
+            // Merging the vintages into versions has dropped the helper columns and converted the others.
+            Versions::OfVintages => String::new(),
+            Versions::None | Versions::AsKnown => conversions.to_owned(),
+        };
+        Computed {
+            rows: format!("select *{changed} from new_{name}"),
+            is_whole_table: changed.is_empty(),
         }
     }
 }

@@ -18,16 +18,20 @@ pub(crate) async fn has_past_vintages(warehouse: &mut impl Warehouse) -> Result<
 }
 
 /// Replaces the vintages in `new_<table>` by versions: drops the helper columns, adds `known_from`
-/// and `known_to`.
+/// and `known_to`. The figures get the types of the table first (`conversions`), so that values that are equal when
+/// published are equal here.
 pub(crate) async fn merge_vintages(
     table: &PublishedTable,
+    conversions: &str,
     has_past: bool,
     batch: &mut Batch<'_, impl Warehouse>,
 ) -> Result<()> {
     let name = table.name;
-    batch
-        .execute("", if has_past { all_vintages(table) } else { current_vintages(table) })
-        .await?;
+    let versions = match has_past {
+        true => all_vintages(table, conversions),
+        false => current_vintages(table, conversions),
+    };
+    batch.execute("", versions).await?;
     // The table is renamed, not copied: two copies of the daily market metrics would determine the
     // run's peak memory.
     batch.execute("", format!("drop table new_{name}")).await?;
@@ -62,12 +66,12 @@ fn join_on(table: &PublishedTable, left: &str, right: &str) -> String {
         .join(" and ")
 }
 
-fn current_vintages(table: &PublishedTable) -> String {
+fn current_vintages(table: &PublishedTable, conversions: &str) -> String {
     let helpers = table.helpers().join(", ");
     format!(
         "create or replace temporary table versions as with ended as ({ended}) \
          select n.* exclude ({helpers}), {known_from}, null::timestamp as known_to \
-         from new_{name} n left join ended e on {same}",
+         from (select *{conversions} from new_{name}) n left join ended e on {same}",
         ended = ended(table),
         name = table.name,
         known_from = known_from("e.ended"),
@@ -75,7 +79,7 @@ fn current_vintages(table: &PublishedTable) -> String {
     )
 }
 
-fn all_vintages(table: &PublishedTable) -> String {
+fn all_vintages(table: &PublishedTable, conversions: &str) -> String {
     let helpers = table.helpers().join(", ");
     let key = table.key.join(", ");
     // A past vintage cannot differ from the next one before `changed_from`, so earlier periods are
@@ -88,10 +92,10 @@ fn all_vintages(table: &PublishedTable) -> String {
     format!(
         "create or replace temporary table versions as \
          with past_rows as ( \
-             select n.*, v.cutoff from new_{name} n join vintages v on v.vintage_id = n.vintage_id and not v.is_current {changed} \
+             select n.*, v.cutoff from ({converted}) n join vintages v on v.vintage_id = n.vintage_id and not v.is_current {changed} \
          ), \
          contested_keys as (select distinct {key} from past_rows), \
-         current_rows as (select n.*, v.cutoff from new_{name} n join vintages v on v.vintage_id = n.vintage_id and v.is_current), \
+         current_rows as (select n.*, v.cutoff from ({converted}) n join vintages v on v.vintage_id = n.vintage_id and v.is_current), \
          candidates as ( \
              select *, false as is_current from past_rows \
              union all select n.*, true from current_rows n join contested_keys c on {same_contested} \
@@ -116,7 +120,8 @@ fn all_vintages(table: &PublishedTable) -> String {
              where c.company_key is null \
          ) \
          select * from dated where known_to is null or known_from < known_to",
-        name = table.name,
+        // Not a common table expression: DuckDB would store its rows, because it is used twice.
+        converted = format!("select *{conversions} from new_{}", table.name),
         f_key = table.key.iter().map(|k| format!("f.{k}")).collect::<Vec<_>>().join(", "),
         same_contested = join_on(table, "c", "n"),
         same_changed = join_on(table, "c", "f"),

@@ -33,7 +33,7 @@ use findata_pipeline::{
 };
 use market::Market;
 use planner::{Planned, bulk::BulkSelection};
-use universe::{Members, renames};
+use universe::{Members, indexes, renames};
 
 /// Estimated size of FMP's list of symbol changes, gzipped.
 const SYMBOL_CHANGES_BYTES: u64 = 150_000;
@@ -61,6 +61,7 @@ pub async fn handle(
                 None => {
                     planner::check(&request.options, clock.now())?;
                     let mut members = universe::resolve(request, fmp, stage, clock).await?;
+                    indexes::refresh(request, &mut members, fmp, stage, clock).await?;
                     let mut fetch_log = FetchLog::read(stage, clock.latest(), &mut members.notes).await?;
                     let options = &request.options;
                     let renamed =

@@ -1,6 +1,7 @@
 //! Resolves the symbols of a run.
 
 mod constituents;
+pub(crate) mod indexes;
 pub(crate) mod renames;
 
 use std::collections::BTreeSet;

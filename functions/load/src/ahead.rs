@@ -10,7 +10,7 @@ use chrono::{DateTime, Duration, Utc};
 use findata_domain::sql::{ONE_ROW, literal};
 use findata_domain::{
     Result,
-    catalog::{self, CATALOG, Dataset, LINEAGE},
+    catalog::{self, CATALOG, Dataset, LINEAGE, Requests},
     clock,
 };
 use findata_pipeline::{
@@ -79,19 +79,22 @@ async fn correct_rows(
             .iter()
             .map(|name| if *name == "observed_at" { before.as_str() } else { name })
             .collect();
-        let statements = [
+        let mut statements = vec![
             format!("delete from staging.{table} where {is_ahead}"),
             format!(
                 "insert into staging.{table} ({}) select {} from rows_ahead",
                 columns.join(", "),
                 dated.join(", ")
             ),
-            format!(
+        ];
+        // No figure depends on the members of an index.
+        if dataset.requests != Requests::Market {
+            statements.push(format!(
                 "insert into ops.changes (run_id, dataset, symbol, first_date) \
                  select distinct {}, '{table}', symbol, date '1900-01-01' from rows_ahead",
                 literal(run.as_str())
-            ),
-        ];
+            ));
+        }
         fence.write(warehouse, &statements).await?;
         warehouse.release(&["rows_ahead"]).await?;
         if dataset == catalog::PROFILE {

@@ -140,7 +140,7 @@ pub(crate) fn transaction(
     if files.iter().any(|f| f.quarantined > 0 || f.fields.unwrap_or_default() > 0) {
         statements.extend(quarantine::insert(dataset, run, files));
     }
-    if dataset.complete_answer {
+    if dataset.complete_answer && dataset.requests != Requests::Market {
         statements.push(format!(
             "insert into ops.changes (run_id, dataset, symbol, first_date) \
              select distinct {}, '{}', w.symbol, null::date from withdrawn_rows w",
@@ -178,6 +178,10 @@ pub(crate) fn row_statements(dataset: &Dataset, run: &RunId) -> Vec<String> {
          select symbol, payload, row_hash, observed_at, {run}, source_file, source_row from new_rows"
     ));
     statements.extend(restatements::insert(dataset, &run));
+    // No figure depends on the members of an index.
+    if dataset.requests == Requests::Market {
+        return statements;
+    }
     // The first day whose daily figures may change, or NULL if all days may. For a restatement, it
     // is the day on which the period was first known.
     let first_date = match (dataset.requests, dataset.date_column) {

@@ -11,7 +11,8 @@ dividends as (select * from staging.dividends where ex_date is not null),
 -- ex-date
 received as (
     select
-        d.symbol, d.ex_date, d.dividend, d.frequency, coalesce(d.adjusted_dividend, d.dividend) as amount,
+        d.symbol, d.ex_date, d.dividend, d.frequency, d.declaration_date, d.record_date, d.payment_date,
+        coalesce(d.adjusted_dividend, d.dividend) as amount,
         case
             when d.adjusted_dividend is not null then (d.observed_at - interval '5 hours')::date
             else d.ex_date
@@ -25,7 +26,7 @@ received as (
 ),
 amounts as (
     select
-        r.symbol, r.ex_date, r.dividend, r.frequency, r.stated,
+        r.symbol, r.ex_date, r.dividend, r.frequency, r.declaration_date, r.record_date, r.payment_date, r.stated,
         (
             case when s.basis_factor is null then r.amount::double else r.amount::double / nullif(s.basis_factor, 0) end
         )::decimal(38, 12) as amount
@@ -101,7 +102,8 @@ covered as (
     group by s.symbol, s.ex_date, s.stopped_from
 )
 select
-    m.symbol, m.ex_date, m.dividend, m.frequency, m.amount,
+    m.symbol, m.ex_date, m.dividend, m.frequency, m.declaration_date, m.record_date, m.payment_date, m.amount,
+    m.stated, m.months_covered,
     case
         when m.months_covered is null then m.ex_date + 365
         when c.covered_from <= c.stopped_from or c.covered_from <= m.ex_date + 365 then c.covered_from

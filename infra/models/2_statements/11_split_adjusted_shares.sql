@@ -290,11 +290,11 @@ select
     case
         when share_reason is not null then null
         when count_factor = 1 then shares_outstanding
-        else (shares_outstanding::double * count_factor)::decimal(38, 6)
+        else round(shares_outstanding::double * count_factor)::decimal(38, 6)
     end as split_adjusted_shares_outstanding,
     case
         when share_reason is not null then null
         when count_factor = 1 then shares_outstanding_diluted
-        else (shares_outstanding_diluted::double * count_factor)::decimal(38, 6)
+        else round(shares_outstanding_diluted::double * count_factor)::decimal(38, 6)
     end as split_adjusted_shares_outstanding_diluted
 from judged

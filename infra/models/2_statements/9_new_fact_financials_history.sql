@@ -2,7 +2,8 @@
 -- known version. Also fourth quarters derived as the year minus its first three quarters (is_derived); their balances
 -- are those of the year. ebitda is FMP's figure or, without one, operating income plus D&A. Without D&A it is NULL. A
 -- gross profit of 0 next to revenue without cost of revenue is not reported: both are NULL. The user's corrections
--- replace reported values.
+-- replace reported values. Share counts are rounded to whole shares, so that figures computed from the published table
+-- equal those computed from this one.
 {%- macro income(line) -%}
 {% if line == "ebitda" -%}
 coalesce(
@@ -25,7 +26,8 @@ coalesce(k.{{ line }}, i.{{ line }})
 {%- macro own(table, line) -%}
 coalesce(k.{{ line }}, {{ table }}.{{ line }})
 {%- endmacro %}
-{%- set per_share = ["eps", "eps_diluted", "shares_outstanding", "shares_outstanding_diluted"] -%}
+{%- set counts = ["shares_outstanding", "shares_outstanding_diluted"] -%}
+{%- set per_share = ["eps", "eps_diluted"] + counts -%}
 {%- set cash_positions = ["cash_at_end_of_period", "cash_at_beginning_of_period"] %}
 
 create or replace temporary table new_fact_financials_history as
@@ -142,8 +144,9 @@ select
     {% for line in income_lines %}
     {{ income(line) }} as {{ line }},
     {% endfor %}
-    {% for line in per_share %}
-    {{ own("i", line) }} as {{ line }},
+    {{ own("i", "eps") }} as eps, {{ own("i", "eps_diluted") }} as eps_diluted,
+    {% for line in counts %}
+    round({{ own("i", line) }})::decimal(38, 6) as {{ line }},
     {% endfor %}
     {% for line in balances %}
     {{ own("b", line) }} as {{ line }},
@@ -173,8 +176,9 @@ select
     d.{{ line }},
     {% endfor %}
     case when d.is_one_basis then d.eps end, case when d.is_one_basis then d.eps_diluted end,
-    case when d.is_one_basis then d.shares_outstanding end,
-    case when d.is_one_basis then d.shares_outstanding_diluted end,
+    {% for line in counts %}
+    case when d.is_one_basis then round(d.{{ line }})::decimal(38, 6) end,
+    {% endfor %}
     {% for line in balances %}
     {{ own("b", line) }},
     {% endfor %}

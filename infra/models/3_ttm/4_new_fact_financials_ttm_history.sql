@@ -81,15 +81,13 @@ select
     e.cash_at_end_of_period as latest_cash_at_end_of_period,
     e.split_adjusted_shares_outstanding as latest_shares_outstanding,
     e.split_adjusted_shares_outstanding_diluted as latest_shares_outstanding_diluted,
-    s.mean_diluted_shares::decimal(38, 6) as average_shares_outstanding_diluted,
+    s.mean_diluted_shares as average_shares_outstanding_diluted,
     -- mean equity at the quarter ends of the window, the divisor of FMP's TTM return on equity
-    s.mean_equity::decimal(38, 6) as average_stockholders_equity,
+    s.mean_equity as average_stockholders_equity,
     -- _2q: mean of the newest and the previous quarter end; _year: mean of the beginning and the end of the twelve
     -- months
     {% for average in ttm_averages %}
-    (
-        (({{ average.end }}) + ({{ average.other }}))::double * 0.5
-    )::decimal(38, 6) as {{ average.column }},
+    (({{ average.end }}) + ({{ average.other }}))::double * 0.5 as {{ average.column }},
     {% endfor %}
     x.suspect_reason is not null as is_suspect, x.suspect_reason
 from windows as w

@@ -32,9 +32,7 @@ select
     (year(w.price_date) * 10000 + month(w.price_date) * 100 + day(w.price_date))::bigint as metric_date_key,
     w.close_price,
     {% for metric in market_metrics %}
-    {% if metric.amount %}
-    ({{ metric.day_value }})::decimal(38, 6) as {{ metric.name }},
-    {% elif metric.enterprise_value %}
+    {% if metric.enterprise_value %}
     case when v.{{ metric.enterprise_value }} > 0 then {{ metric.day_value }} end as {{ metric.name }},
     {% else %}
     {{ metric.day_value }} as {{ metric.name }},

@@ -70,11 +70,11 @@ counted_days as (
 select
     d.vintage_id, d.symbol, d.price_date, d.session_no, d.price * coalesce(f.price_factor, 1.0::double) as price,
     k.range_id, k.fundamentals_as_of, k.fundamentals_known_on,
-    case
+    round(case
         when o.entered_shares is not null then o.entered_shares
         when d.is_vendor_count then d.vendor_shares
         else o.statement_shares
-    end as shares,
+    end) as shares,
     case
         when o.entered_shares is not null then 'correction'
         when d.is_vendor_count then d.shares_source

@@ -18,21 +18,21 @@ create table if not exists analytics.fact_financials_history (
     has_cash_flow boolean, -- whether the period has a cash flow statement
     is_derived boolean, -- whether it is an unreported fourth quarter: the year less its first three quarters
     {% for line in income_lines %}
-    {{ line }} decimal(38, 6),
+    {{ line }} double,
     {% endfor %}
-    eps decimal(38, 6),
-    eps_diluted decimal(38, 6),
-    shares_outstanding decimal(38, 6),
-    shares_outstanding_diluted decimal(38, 6),
+    eps double,
+    eps_diluted double,
+    shares_outstanding bigint,
+    shares_outstanding_diluted bigint,
     {% for line in balances %}
-    {{ line }} decimal(38, 6),
+    {{ line }} double,
     {% endfor %}
     {% for line in cash_flow_lines %}
     {% if line == "operating_cash_flow" %}
-    cash_at_end_of_period decimal(38, 6),
-    cash_at_beginning_of_period decimal(38, 6),
+    cash_at_end_of_period double,
+    cash_at_beginning_of_period double,
     {% endif %}
-    {{ line }} decimal(38, 6),
+    {{ line }} double,
     {% endfor %}
     known_reconstructed boolean, -- known before the first fetch, so FMP may have overwritten an earlier version unseen
     known_from timestamp,

@@ -14,22 +14,22 @@ create table if not exists analytics.fact_financials_ttm_history (
     status varchar, -- ok or incomplete
     reason varchar, -- why the twelve months are incomplete
     {% for line in flows %}
-    ttm_{{ line }} decimal(38, 6),
+    ttm_{{ line }} double,
     {% endfor %}
     ttm_eps double,
     ttm_eps_diluted double,
     ttm_eps_diluted_sum double,
-    oldest_cash_at_beginning_of_period decimal(38, 6), -- cash at the beginning of the oldest period
+    oldest_cash_at_beginning_of_period double, -- cash at the beginning of the oldest period
     {% for line in balances %}
-    latest_{{ line }} decimal(38, 6),
+    latest_{{ line }} double,
     {% endfor %}
-    latest_cash_at_end_of_period decimal(38, 6),
-    latest_shares_outstanding decimal(38, 6),
-    latest_shares_outstanding_diluted decimal(38, 6),
-    average_shares_outstanding_diluted decimal(38, 6),
-    average_stockholders_equity decimal(38, 6),
+    latest_cash_at_end_of_period double,
+    latest_shares_outstanding bigint,
+    latest_shares_outstanding_diluted bigint,
+    average_shares_outstanding_diluted double,
+    average_stockholders_equity double,
     {% for average in ttm_averages %}
-    {{ average.column }} decimal(38, 6),
+    {{ average.column }} double,
     {% endfor %}
     is_suspect boolean, -- whether statements of its twelve months contradict other data
     suspect_reason varchar, -- the contradictions as codes joined with ', '; NULL if there are none

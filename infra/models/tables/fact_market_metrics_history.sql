@@ -4,15 +4,15 @@ create table if not exists analytics.fact_market_metrics_history (
     symbol varchar,
     metric_date date,
     metric_date_key bigint,
-    close_price decimal(38, 6), -- close of the session, on the newest split basis
+    close_price decimal(18, 6), -- close of the session, on the newest split basis
     {% for metric in market_metrics %}
-    {{ metric.name }} {{ "decimal(38, 6)" if metric.amount else "double" }},
+    {{ metric.name }} {{ metric.kind }},
     {% if metric.name == "shares_outstanding_used" %}
     shares_source varchar, -- correction (the user's), profile, shares_float, market_caps (FMP's / close) or statement
     {% endif %}
     {% endfor %}
     {% for metric in price_metrics %}
-    {{ metric.name }} {{ "decimal(38, 6)" if metric.amount else "double" }},
+    {{ metric.name }} {{ metric.kind }},
     {% endfor %}
     fundamentals_as_of date, -- newest period end of the fundamentals used
     fundamentals_known_on date, -- first day on which these fundamentals were known

@@ -13,7 +13,7 @@ use findata_domain::sql::literal;
 use findata_models::tables::SCHEMAS;
 use findata_models::{Models, PUBLISHED, Versions};
 
-use crate::{DuckDb, MemoryLimit, Reach, config::read_config, error::failure, texts};
+use crate::{DuckDb, MemoryLimit, Reach, config::read_config, error::failure, main_views, texts};
 
 /// Opens the warehouse at `path` with the data known on `day`.
 ///
@@ -55,6 +55,7 @@ fn build(
     for view in models.tables.iter().filter(|t| t.file.starts_with("views/")) {
         connection.execute_batch(&view.sql)?;
     }
+    main_views::set_search_path(&connection)?;
     reach.restrict(&connection)?;
     Ok(connection)
 }
@@ -74,6 +75,12 @@ fn rows_as_of(schema: &str, table: &str, day: NaiveDate) -> String {
         ("analytics", "fact_daily_prices") => {
             format!("select * from home.analytics.{table} where price_date <= date '{day}'")
         }
+        ("analytics", "fact_splits") => {
+            format!("select * from home.analytics.{table} where split_date <= date '{day}'")
+        }
+        ("analytics", "fact_dividends") => format!(
+            "select * from home.analytics.{table} where ex_date <= date '{day}' or declaration_date <= date '{day}'"
+        ),
         ("analytics", _) if PUBLISHED.iter().any(|t| versioned(&t)) => format!(
             "select * replace (case when known_to <= {moment} then known_to end as known_to) \
              from home.{schema}.{table} where known_from <= {moment}"

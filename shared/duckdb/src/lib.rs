@@ -1,10 +1,12 @@
 //! The warehouse in a DuckDB file: implements the port [`Warehouse`].
 
 pub mod as_of;
+mod comments;
 mod config;
 mod error;
 mod landing;
 mod lock;
+mod main_views;
 mod memory;
 mod migration;
 mod session;
@@ -17,7 +19,7 @@ use std::{
 
 use ::duckdb::{AccessMode, Connection, types::ValueRef};
 use findata_domain::{Error, Result, catalog::Dataset};
-use findata_models::{Models, schema::Upgrade};
+use findata_models::{Models, comments::TableComments, schema::Upgrade};
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, usage::Usage};
 
 use config::connect;
@@ -95,8 +97,18 @@ impl DuckDb {
         let connection = connect(path, AccessMode::ReadOnly, memory)?;
         let version = migration::version(&connection).map_err(|e| failure(path, &e))?;
         migration::refuse_newer(path, version)?;
-        reach.restrict(&connection).map_err(|e| failure(path, &e))?;
+        main_views::stand_in(&connection)
+            .and_then(|()| reach.restrict(&connection))
+            .map_err(|e| failure(path, &e))?;
         Ok((connection, version))
+    }
+
+    /// Writes the descriptions of tables and columns to the file, where they have changed.
+    ///
+    /// # Errors
+    /// The errors of [`DuckDb::open`].
+    pub fn describe(&mut self, tables: &[TableComments]) -> Result<()> {
+        comments::write(&self.session.connection, tables).map_err(|e| failure(&self.path, &e))
     }
 }
 

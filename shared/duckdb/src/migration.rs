@@ -15,7 +15,7 @@ use findata_models::{
     tables,
 };
 
-use crate::texts;
+use crate::{main_views, texts};
 
 /// The column of FMP's rows in `create table` statements.
 const PAYLOAD: &str = "payload varchar";
@@ -62,7 +62,7 @@ pub(crate) fn prepare(connection: &Connection, models: &Models) -> Result<()> {
     let known = hashes::known(recorded);
     let current = hashes::hashes(models.tables.iter().chain(&models.models));
     if known == current && is_marked {
-        return Ok(());
+        return main_views::write(connection, models);
     }
     connection.execute_batch("begin transaction")?;
     let rebuilt = if known == current {
@@ -91,6 +91,7 @@ fn rebuild(
             connection.execute_batch(&format!("drop view {full_name}"))?;
         }
     }
+    main_views::drop_all(connection)?;
     let tables = "select table_name, schema_name || '.' || table_name from duckdb_tables() \
                   where schema_name in ('analytics', 'ops')";
     let mut has_figures = false;
@@ -107,6 +108,7 @@ fn rebuild(
     for table in &models.tables {
         connection.execute_batch(&table.sql)?;
     }
+    main_views::write(connection, models)?;
     if has_figures {
         tracing::warn!("the models or the metrics file have changed: this run recomputes all figures");
         connection.execute_batch(hashes::ALL_COMPANIES_ARE_DUE)?;

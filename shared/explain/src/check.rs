@@ -13,6 +13,8 @@ use crate::{
 const RELATIVE: f64 = 1e-9;
 /// Accepted absolute difference for a decimal column: its last digit.
 const LAST_DIGIT: f64 = 1e-6;
+/// Accepted absolute difference for a column of whole numbers, to which share counts are rounded.
+pub(crate) const WHOLE: f64 = 0.5;
 /// Accepted absolute difference of doubles. The difference of two equal figures can be a rounding
 /// error of this size instead of 0.
 const ROUNDING: f64 = 1e-12;
@@ -82,6 +84,7 @@ fn last_digit(figure: &Figure, models: &Models) -> f64 {
     let column = columns.find(|c| Some(&c.name) == figure.column.as_ref());
     match column {
         Some(column) if column.kind == "double" => ROUNDING,
+        Some(column) if column.is_share_count() => WHOLE,
         _ => LAST_DIGIT,
     }
 }
@@ -111,8 +114,11 @@ mod tests {
         let third = Some(Some(1.0 / 3.0));
         assert_eq!(checked("fact_financial_ratios", "roe", Some(1.0 / 3.0 + 1e-11)), None);
         assert_eq!(checked("fact_financial_ratios", "roe", Some(1.0 / 3.0 + 1e-9)), third);
-        assert_eq!(checked("fact_market_metrics", "market_cap", Some(0.333_333)), None);
-        assert_eq!(checked("fact_market_metrics", "market_cap", Some(0.333_335)), third);
+        assert_eq!(checked("fact_market_metrics", "market_cap", Some(1.0 / 3.0 + 1e-9)), third);
+        assert_eq!(checked("fact_daily_prices", "close_price", Some(0.333_333)), None);
+        assert_eq!(checked("fact_daily_prices", "close_price", Some(0.333_335)), third);
+        assert_eq!(checked("fact_market_metrics", "shares_outstanding_used", Some(0.0)), None);
+        assert_eq!(checked("fact_market_metrics", "shares_outstanding_used", Some(1.0)), third);
         assert_eq!(checked("fact_financial_ratios", "roe", None), None);
     }
 }

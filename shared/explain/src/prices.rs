@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use findata_domain::{Result, catalog};
 
 use crate::{
+    check::WHOLE,
     facts::Facts,
     figure::Figure,
     rows::{Row, figure},
@@ -96,8 +97,8 @@ impl Facts<'_> {
         let source = self.source(catalog::PRICES, staged, column)?;
         let value = figure(staged, column);
         let Some(factor) = self.factor(staged, "basis_factor")?.filter(|_| column != "change_percent") else {
-            // The stored figure must equal FMP's figure exactly.
-            to.compare(value, 0.0, 0.0);
+            // The stored value is FMP's decimal, or the double next to it, or its volume as a whole number.
+            to.compare(value, f64::EPSILON, if column == "volume" { WHOLE } else { 0.0 });
             if to.value.is_none() {
                 let sent = source.as_ref().and_then(|s| s.sent.clone());
                 to.notes.push(

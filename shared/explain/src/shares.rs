@@ -85,6 +85,7 @@ impl Facts<'_> {
         for input in to.inputs.iter_mut().filter(|input| input.source.is_some()) {
             input.label = format!("{} of {}", input.label, label(dataset.name));
         }
+        whole_shares(&mut to, &stored);
         to.formula = Some(words(&formula));
         to.notes.push(format!("newest session: shares from {}", label(dataset.name)));
         Ok(to)
@@ -97,9 +98,7 @@ impl Facts<'_> {
              order by cap_date desc limit 1"
         ))?;
         let staged = staged.unwrap_or_default();
-        to.value = figure(stored, "shares_outstanding_used");
-        (to.table, to.column) =
-            (Some("analytics.fact_market_metrics".into()), Some("shares_outstanding_used".into()));
+        whole_shares(&mut to, stored);
         let Some(on) = date(&staged, "cap_date") else {
             to.notes.push("from FMP's market cap of that day, which has been replaced since".into());
             return Ok(to);
@@ -200,4 +199,11 @@ impl Facts<'_> {
         }
         Ok(to)
     }
+}
+
+/// Sets the stored share count as the value of a figure. A formula gives a fraction of a share, to which it is rounded.
+fn whole_shares(to: &mut Figure, stored: &Row) {
+    to.value = figure(stored, "shares_outstanding_used");
+    (to.table, to.column) =
+        (Some("analytics.fact_market_metrics".into()), Some("shares_outstanding_used".into()));
 }

@@ -8,6 +8,7 @@ use findata_domain::{
 use findata_models::metrics::{Expr, Op, balances};
 
 use crate::{
+    check::WHOLE,
     facts::{Facts, key_of},
     figure::Figure,
     reasons::reason,
@@ -82,8 +83,8 @@ impl Facts<'_> {
         if own.value == Some(0.0) && to.value.is_none() {
             to.reason = Some(reason("not_reported"));
         }
-        // Both values are decimals and must be equal.
-        to.compare(own.value, 0.0, 0.0);
+        // The stored value is the double next to FMP's decimal, or its share count as a whole number.
+        to.compare(own.value, f64::EPSILON, if column.starts_with("shares_") { WHOLE } else { 0.0 });
         (to.source, to.notes) = (own.source, own.notes);
         Ok(to)
     }

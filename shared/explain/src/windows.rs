@@ -181,7 +181,7 @@ fn phrase(sentence: &str) -> String {
 /// Returns the accepted rounding difference: the last digit of a decimal column, or 0 for other
 /// columns.
 fn rounding(metric: &PriceMetric) -> f64 {
-    if metric.amount { 1e-6 } else { 0.0 }
+    if metric.window.is_price() { 1e-6 } else { 0.0 }
 }
 
 /// Computes the metric of a complete window; `factors` are the dividend factors by session.

@@ -163,29 +163,6 @@ pub(super) fn stock_list(world: &World) -> String {
     table.json()
 }
 
-/// `sp500-constituent`: the first 503 symbols of the universe.
-pub(super) fn constituents(world: &World) -> String {
-    let mut table = Table::new(fields::CONSTITUENT);
-    for c in world.companies().take(503) {
-        let added = c.ipo + Duration::days(1_500);
-        table.push([
-            text(c.symbol),
-            text(c.name),
-            text(c.sector),
-            text(c.industry),
-            text("Springfield, CA"),
-            if added < world.today && c.cik % 9 != 0 {
-                Cell::Date(added)
-            } else {
-                Cell::Null
-            },
-            text(format!("{:010}", c.cik)),
-            text(c.ipo.year().to_string()),
-        ]);
-    }
-    table.json()
-}
-
 /// A page of `shares-float-all`, which lacks the field `source`.
 pub(super) fn shares_float_all(world: &World, page: usize, limit: usize) -> String {
     let mut table = Table::new(fields::SHARES_FLOAT);

@@ -140,10 +140,16 @@ pub(super) const SYMBOL_CHANGE: &[&str] = &[
     "date", "companyName", "oldSymbol", "newSymbol",
 ];
 
-/// Fields of `sp500-constituent`.
+/// Fields of `sp500-constituent`, `nasdaq-constituent` and `dowjones-constituent`.
 #[rustfmt::skip]
 pub(super) const CONSTITUENT: &[&str] = &[
     "symbol", "name", "sector", "subSector", "headQuarter", "dateFirstAdded", "cik", "founded",
+];
+
+/// Fields of `historical-sp500-constituent`.
+#[rustfmt::skip]
+pub(super) const INDEX_CHANGE: &[&str] = &[
+    "dateAdded", "addedSecurity", "removedTicker", "removedSecurity", "date", "symbol", "reason",
 ];
 
 /// Fields of `historical-price-eod/light`.

@@ -65,6 +65,7 @@ mod feeds;
 mod fields;
 mod figures;
 mod history;
+mod indexes;
 mod lines;
 mod listener;
 mod market;

@@ -10,7 +10,7 @@ use super::plan::{self, Plan};
 use super::statements::{self, Cadence, Statement};
 use super::table::Table;
 use super::world::World;
-use super::{events, fields, history, lines, mutations, ratios};
+use super::{events, fields, history, indexes, lines, mutations, ratios};
 use chrono::{Duration, NaiveDate};
 use std::sync::{Arc, OnceLock};
 
@@ -219,7 +219,16 @@ impl Answers {
                 page,
                 query.number("limit").unwrap_or(1_000).min(5_000),
             )),
-            "sp500-constituent" => Answer::Json(feeds::constituents(world)),
+            "sp500-constituent" | "nasdaq-constituent" | "dowjones-constituent" => {
+                let index = endpoint.split('-').next().unwrap_or_default();
+                Answer::Json(indexes::constituents(world, index))
+            }
+            "historical-sp500-constituent"
+            | "historical-nasdaq-constituent"
+            | "historical-dowjones-constituent" => {
+                let index = endpoint.split('-').nth(1).unwrap_or_default();
+                Answer::Json(indexes::changes(world, index))
+            }
             "stock-list" => Answer::Json(feeds::stock_list(world)),
             "symbol-change" => Answer::Json(feeds::symbol_change(world)),
             "delisted-companies" => Answer::Json(feeds::delisted(world, page)),

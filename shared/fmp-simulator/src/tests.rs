@@ -169,6 +169,9 @@ fn edge_case_companies_have_their_irregularities() {
 fn lists_feeds_and_bulk_files_cover_the_universe() {
     let answers = answers(600, "2026-08-10", 0);
     assert_eq!(rows(&answers, "sp500-constituent", "").len(), 503);
+    let changes = rows(&answers, "historical-sp500-constituent", "");
+    assert!(changes.len() > 100 && changes.iter().any(|change| change["removedTicker"] == ""));
+    assert!(changes.windows(2).all(|w| w[0]["date"].as_str() >= w[1]["date"].as_str()));
     assert_eq!(rows(&answers, "stock-list", "").len(), 600);
     assert_eq!(rows(&answers, "batch-quote", "symbols=AAPL,NOPE,AAPL,MSFT").len(), 3);
     assert_eq!(rows(&answers, "market-capitalization-batch", "symbols=AAPL,NOCAP").len(), 1);
@@ -224,5 +227,7 @@ fn errors_and_plan_limits_match_those_of_fmp() {
     assert_eq!(refused("symbol=AAPL&period=quarter"), premium);
     assert_eq!(refused(&format!("symbol={}", symbols(200)[150])), premium);
     assert_eq!(refused("symbol=AAPL"), None);
-    assert!(request(&answers, "sp500-constituent", "").starts_with("402 Restricted Endpoint: "));
+    for endpoint in ["sp500-constituent", "historical-sp500-constituent", "historical-nasdaq-constituent"] {
+        assert!(request(&answers, endpoint, "").starts_with("402 Restricted Endpoint: "));
+    }
 }

@@ -180,7 +180,15 @@ mod tests {
     use crate::Models;
 
     /// Tables and views that were added after builds stopped storing raw hashes.
-    const ADDED: [&str; 1] = ["tables/fact_sector_ranks.sql"];
+    const ADDED: [&str; 7] = [
+        "tables/fact_dividends.sql",
+        "tables/fact_sector_ranks.sql",
+        "tables/fact_splits.sql",
+        "views/dim_index_membership.sql",
+        "views/latest.sql",
+        "views/monthly_pe.sql",
+        "views/sector_medians.sql",
+    ];
 
     fn hash_of(sql: &str) -> String {
         hashes(&[Model { file: "f", sql: sql.to_owned() }]).remove("f").unwrap()
@@ -232,12 +240,20 @@ mod tests {
         let changed = [
             "tables/dim_company.sql",
             "tables/fact_custom_metrics.sql",
+            "tables/fact_daily_prices.sql",
+            "tables/fact_dividends.sql",
             "tables/fact_financial_ratios_history.sql",
+            "tables/fact_financials_history.sql",
             "tables/fact_financials_ttm_history.sql",
             "tables/fact_growth_rates_history.sql",
             "tables/fact_market_metrics_history.sql",
             "tables/fact_sector_ranks.sql",
+            "tables/fact_splits.sql",
+            "views/dim_index_membership.sql",
+            "views/latest.sql",
             "views/metric_nulls.sql",
+            "views/monthly_pe.sql",
+            "views/sector_medians.sql",
             "views/statement_versions.sql",
         ];
         assert_eq!(outdated, changed);

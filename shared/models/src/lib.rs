@@ -9,8 +9,10 @@
 //! - [`schema`]: the version of the tables, and what an older warehouse lacks.
 
 mod columns;
+pub mod comments;
 pub mod hashes;
 pub mod metrics;
+mod model;
 pub mod ops;
 mod published;
 mod render;
@@ -19,40 +21,18 @@ pub mod tables;
 pub mod toml_file;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::OnceLock,
 };
 
 use findata_domain::{Error, Result};
 
 pub use columns::TableColumn;
-use columns::columns_of;
+use columns::{columns_of, conversions};
 use metrics::{CustomMetrics, Registry};
+pub use model::Model;
 pub use published::{CUSTOM_METRICS, Extent, PUBLISHED, PublishedTable, Versions};
 use render::Renderer;
-
-/// An SQL file with one statement. A model's statement builds one temporary table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Model {
-    /// Path of the file below `infra/models`.
-    pub file: &'static str,
-    /// The SQL statement in the file.
-    pub sql: String,
-}
-
-impl Model {
-    /// Returns the name of the temporary table that the model builds: the word after `temporary
-    /// table`.
-    pub fn builds(&self) -> &str {
-        let after = self.sql.split_once("temporary table ").map_or("", |(_, rest)| rest);
-        after.split_whitespace().next().unwrap_or_default()
-    }
-
-    /// The words of the statement, which include the names of all tables that it reads.
-    fn words(&self) -> HashSet<&str> {
-        self.sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect()
-    }
-}
 
 /// The models and tables, rendered with a registry of metrics.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,8 +80,8 @@ impl Models {
             models.insert(position, Model { file, sql: renderer.render_custom(file)? });
         }
         let columns = tables.iter().filter_map(|table| {
-            let name = table.file.strip_prefix("tables/")?.strip_suffix(".sql")?;
-            Some((name.to_owned(), columns_of(&table.sql)))
+            let (_, name) = table.file.strip_suffix(".sql")?.split_once('/')?;
+            Some((name.to_owned(), columns_of(&table.sql))).filter(|(_, columns)| !columns.is_empty())
         });
         let columns = columns.collect();
         let cross_section = readers(models.iter(), |word| {
@@ -167,8 +147,20 @@ impl Models {
         finished
     }
 
+    /// Returns the names of the tables and views of a schema, in the order in which they are created.
+    pub fn names(&self, schema: &str) -> impl Iterator<Item = &str> {
+        self.tables.iter().filter_map(move |table| table.creates(schema))
+    }
+
+    /// Returns what follows `*` in a SELECT of the computed rows of a table, so that they have the types of the table.
+    /// The models compute amounts with wider decimals than the table stores.
+    pub fn conversions(&self, table: &PublishedTable) -> String {
+        conversions(self.columns(table.name))
+    }
+
     /// Returns the columns of a table of `analytics`, in order. For the view of a fact, returns the
-    /// columns of the `_history` table; for other views, returns no columns.
+    /// columns of the `_history` table. A view that lists its columns may leave the type of a column open: it is
+    /// that of the table's column of the same name. For other views, returns no columns.
     pub fn columns(&self, table: &str) -> &[TableColumn] {
         let own = self.columns.get(table).or_else(|| self.columns.get(&format!("{table}_history")));
         own.map_or(&[], Vec::as_slice)
@@ -239,6 +231,8 @@ const MODELS: &[(&str, &str)] = files![
     "6_prices/2_new_fact_daily_prices.sql",
     "6_prices/3_index_windows.sql",
     "6_prices/4_price_windows.sql",
+    "6_prices/5_new_fact_dividends.sql",
+    "6_prices/6_new_fact_splits.sql",
     "7_valuation/1_share_suspects.sql",
     "7_valuation/2_fundamentals_ranges.sql",
     "7_valuation/3_valuation_inputs.sql",
@@ -293,12 +287,14 @@ const TABLES: &[(&str, &str)] = files![
     "tables/dim_date.sql",
     "tables/fact_custom_metrics.sql",
     "tables/fact_daily_prices.sql",
+    "tables/fact_dividends.sql",
     "tables/fact_financial_ratios_history.sql",
     "tables/fact_financials_history.sql",
     "tables/fact_financials_ttm_history.sql",
     "tables/fact_growth_rates_history.sql",
     "tables/fact_market_metrics_history.sql",
     "tables/fact_sector_ranks.sql",
+    "tables/fact_splits.sql",
     "tables/quality.sql",
     "views/statement_versions.sql",
     "views/fact_financials.sql",
@@ -308,6 +304,10 @@ const TABLES: &[(&str, &str)] = files![
     "views/fact_market_metrics.sql",
     "views/fact_market_metrics_as_known.sql",
     "views/metric_nulls.sql",
+    "views/dim_index_membership.sql",
+    "views/latest.sql",
+    "views/monthly_pe.sql",
+    "views/sector_medians.sql",
 ];
 
 #[cfg(test)]

@@ -89,6 +89,8 @@ pub const PUBLISHED: &[PublishedTable] = &[
         extent: Extent::Fundamentals,
         versions: Versions::OfStatements,
     },
+    plain("fact_dividends", &["company_key", "ex_date", "dividend_type"], Extent::Companies),
+    plain("fact_splits", &["company_key", "split_date"], Extent::Companies),
     versioned("fact_financials_ttm_history", &["company_key", "fiscal_date"], Extent::Fundamentals),
     versioned(
         "fact_financial_ratios_history",

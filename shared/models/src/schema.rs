@@ -179,7 +179,12 @@ impl Upgrade {
         for file in &models.tables {
             let sql = create(file).trim_end().to_owned();
             if self.recreated.contains(file.file) {
-                all.push(sql.replacen("create table if not exists", "create or replace table", 1));
+                let table = sql.replacen("create table if not exists", "create or replace table", 1);
+                all.push(table.replacen(
+                    "create transient table if not exists",
+                    "create or replace transient table",
+                    1,
+                ));
             // A view keeps the columns that it had when it was created, so all are created again.
             } else if self.created.contains(file.file) || file.file.starts_with("views/") {
                 all.push(sql);
@@ -212,7 +217,7 @@ mod tests {
     use super::*;
 
     /// The hash of all table definitions of [`SCHEMA_VERSION`].
-    const FINGERPRINT: (u32, &str) = (2, "201afefa9715dcb5abbdba35196bcd51c271b760f0087b9e53a16f49c25f7d4e");
+    const FINGERPRINT: (u32, &str) = (2, "3a3bb2fcb4dbad5892af12d6d2b55cbd69f43c5619b60ada3da1583c583bc57c");
 
     fn stored(models: &Models) -> Stored {
         let mut columns = Vec::new();

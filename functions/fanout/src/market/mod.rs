@@ -200,8 +200,7 @@ pub async fn probe(fmp: &Fmp, stage: &impl Stage, now: DateTime<Utc>) -> Result<
     Ok((reader.market.entitlements, reader.spent))
 }
 
-/// Reads FMP's list of symbol changes. `None` if the call failed or the key may not use the endpoint. A failed
-/// call does not end the run: if no other call can succeed, the run's tasks report it.
+/// Reads FMP's list of symbol changes, as [`optional`] does.
 ///
 /// # Errors
 /// The stage's errors.
@@ -213,14 +212,29 @@ pub(crate) async fn symbol_changes(
 ) -> Result<(Option<Vec<serde_json::Value>>, Spent)> {
     // FMP has some 5,500 changes, and returns only the newest 100 without a limit.
     const ALL: &str = "10000";
+    optional(entitlements::SYMBOL_CHANGES, &[("limit", ALL.to_owned())], fmp, stage, clock, notes).await
+}
+
+/// Calls an endpoint that not every FMP plan includes. `None` if the call failed or the key may not use the endpoint.
+/// A failed call does not end the run: if no other call can succeed, the run's tasks report it.
+///
+/// # Errors
+/// The stage's errors.
+pub(crate) async fn optional<T: DeserializeOwned>(
+    endpoint: &'static str,
+    parameters: &[(&str, String)],
+    fmp: &Fmp,
+    stage: &impl Stage,
+    clock: &impl Clock,
+    notes: &mut Vec<String>,
+) -> Result<(Option<Vec<T>>, Spent)> {
     let market = Market {
         entitlements: Entitlements::read(stage, clock.latest(), notes).await?,
         ..Market::default()
     };
     let mut reader = MarketReader { fmp, now: clock.now(), market, spent: Spent::default() };
-    let rows = reader.rows(entitlements::SYMBOL_CHANGES, &[("limit", ALL.to_owned())]).await;
-    let rows = rows.unwrap_or_else(|error| {
-        tracing::warn!(%error, "cannot read the list of symbol changes");
+    let rows = reader.rows(endpoint, parameters).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, endpoint, "cannot read an optional endpoint");
         None
     });
     reader.market.entitlements.write(stage, clock.latest()).await?;

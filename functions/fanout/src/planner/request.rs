@@ -7,12 +7,13 @@ use findata_domain::{
 use findata_pipeline::run::Options;
 
 use super::rotation;
+use crate::universe::indexes;
 
 /// Returns the requested datasets. If the request names none, returns all that are planned by
 /// default, in the catalog's order.
 pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
     if options.datasets.is_empty() {
-        // Three datasets are not planned here: constituents are fetched with the universe,
+        // Some datasets are not planned here: lists and changes of indices are fetched with the universe,
         // `shares-float` follows a profile without market cap, and quotes are added for new bars.
         let is_planned =
             |d: &&Dataset| !matches!(d.requests, Requests::Market | Requests::Symbols) && !d.follow_up;
@@ -25,7 +26,8 @@ pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
     for name in &options.datasets {
         let dataset = catalog::dataset(name).ok_or_else(|| unknown(name))?;
         let how_fetched = match dataset.requests {
-            Requests::Market => Some("it is fetched with --universe sp500"),
+            Requests::Market if indexes::can_be_requested(dataset) => continue,
+            Requests::Market => Some("it is fetched with --universe sp500, or with the changes of its index"),
             Requests::Symbols => Some("it is fetched together with prices if the FMP plan limits calls"),
             _ => None,
         };
@@ -41,8 +43,9 @@ pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
             found.push(dataset);
         }
     }
-    if found.iter().all(|d| d.requests == Requests::Statement) && options.years == 0 && options.quarters == 0
-    {
+    let fetches_statements_only =
+        !found.is_empty() && found.iter().all(|d| d.requests == Requests::Statement);
+    if fetches_statements_only && options.years == 0 && options.quarters == 0 {
         return Err(Error::Reject("nothing to fetch: --years and --quarters are both 0".into()));
     }
     Ok(found)

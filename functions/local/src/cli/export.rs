@@ -35,7 +35,8 @@ pub(crate) struct Args {
     ///
     /// CSV has a header, commas, dates as 2026-11-20, and quotes where a value needs them. NULL is an empty field, and
     /// an empty text is "". In an Excel file, numbers and dates are real numbers and dates, NULL is an empty cell, and
-    /// texts that look like formulas stay texts. A sheet has at most 1,048,575 rows.
+    /// texts that look like formulas stay texts. A sheet has at most 1,048,575 rows. In Parquet files of the schema
+    /// analytics, prices are doubles, because pandas cannot compute with decimals.
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
     /// Write a folder COLUMN=VALUE for each value of this column, as Hive, Spark, DuckDB and pandas read them; for parquet
@@ -55,7 +56,7 @@ pub(crate) async fn export(global: &Global, args: &Args, signals: &Signals) -> R
     let result = tokio::task::block_in_place(|| {
         let sources = {
             let connection = config.open_read_only(Reach::Warehouse)?;
-            sources(args, &connection)?
+            sources(args, layout.format, &connection)?
         };
         let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
         let target = Target::prepare(layout, &names)?;
@@ -147,7 +148,7 @@ fn layout(args: &Args) -> Result<Layout, Failure> {
 }
 
 /// Returns the tables or the query as SELECT statements.
-fn sources(args: &Args, connection: &Connection) -> Result<Vec<Source>, Failure> {
+fn sources(args: &Args, format: Format, connection: &Connection) -> Result<Vec<Source>, Failure> {
     if let Some(query) = &args.query {
         if query.trim().trim_end_matches(';').is_empty() {
             return Err(Failure::Usage("the query is empty: write one SELECT".into()));
@@ -167,11 +168,31 @@ fn sources(args: &Args, connection: &Connection) -> Result<Vec<Source>, Failure>
         if !sources.iter().any(|source| source.name == name) {
             sources.push(Source {
                 name: name.to_owned(),
-                query: format!("select * from {full}"),
+                query: select(full, format, connection)?,
             });
         }
     }
     Ok(sources)
+}
+
+/// Returns the SELECT of a table. In Parquet files, prices of `analytics` are doubles: pandas reads decimals as Python
+/// objects, and cannot combine them with other columns.
+fn select(full: &str, format: Format, connection: &Connection) -> Result<String, Failure> {
+    if format != Format::Parquet || !full.starts_with("analytics.") {
+        return Ok(format!("select * from {full}"));
+    }
+    let query = format!(
+        "select column_name from duckdb_columns() where database_name = current_database() \
+         and schema_name || '.' || table_name = {} and data_type like 'DECIMAL%' order by column_index",
+        literal(full)
+    );
+    let decimals = export::texts(connection, &query)
+        .map_err(|e| Error::Stop(format!("cannot list the columns of {full}: {e}")))?;
+    let doubles: Vec<String> = decimals.iter().map(|name| format!("{name}::double as {name}")).collect();
+    Ok(match doubles.is_empty() {
+        true => format!("select * from {full}"),
+        false => format!("select * replace ({}) from {full}", doubles.join(", ")),
+    })
 }
 
 /// Returns the full names of all tables and views.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use chrono::Utc;
 use findata_domain::Error;
 use findata_duckdb::DuckDb;
+use findata_explain::dictionary;
 use findata_fmp::{ClientSettings, Fmp, SourceKind, claim_source};
 use findata_models::Models;
 use findata_pipeline::{
@@ -119,7 +120,10 @@ async fn open_warehouse(
     copy: &WorkingCopy,
     models: &Models,
 ) -> Result<DuckDb, Failure> {
-    let open = || DuckDb::open(copy.path(), stage.root(), config.memory, models);
+    let open = || {
+        let mut warehouse = DuckDb::open(copy.path(), stage.root(), config.memory, models)?;
+        warehouse.describe(&dictionary::comments(models)).map(|()| warehouse)
+    };
     let opened = match open() {
         Err(Error::Damaged(reason)) => {
             tracing::warn!(reason, "the working copy of the warehouse is damaged: copying it again");

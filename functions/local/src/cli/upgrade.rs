@@ -23,7 +23,7 @@ use super::{
 use crate::{
     doctor,
     render::{self, UpgradeState},
-    setup_sql::upgrade_script,
+    setup_sql::{self, upgrade_script},
     working_copy,
 };
 
@@ -121,7 +121,7 @@ async fn upgrade_snowflake(
         return Ok((upgrade, UpgradeState::Planned, None));
     }
     let owner = doctor::owner(&cloud.snowflake, warehouse).await?;
-    let statements = upgrade.statements(models, |file| file.sql.clone());
+    let statements = upgrade.statements(models, setup_sql::creates(models));
     if let (Some(owner), false) = (&owner, args.plan) {
         warehouse.execute(&format!("use role {owner}")).await?;
         for statement in &statements {

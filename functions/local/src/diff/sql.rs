@@ -121,7 +121,8 @@ fn moment(run: &Run) -> String {
 fn figures(connection: &Connection, table: &str) -> Result<String> {
     let query = format!(
         "select column_name from information_schema.columns where table_schema = 'analytics' \
-         and table_name = '{table}_history' and (data_type = 'DOUBLE' or data_type like 'DECIMAL%') order by ordinal_position"
+         and table_name = '{table}_history' and (data_type = 'DOUBLE' or data_type like 'DECIMAL%' \
+         or column_name like '%shares_outstanding%') order by ordinal_position"
     );
     let names = texts(connection, &query).map_err(|e| unreadable(&e))?;
     let columns = names.iter().map(|name| format!("{name}::double as {name}"));

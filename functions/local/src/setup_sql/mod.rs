@@ -4,9 +4,11 @@
 //!
 //! The files are valid SQL on their own: account-specific values are placeholders inside literals.
 
+mod comments;
 mod values;
 
 use findata_domain::{schema_version, sql::literal};
+use findata_explain::dictionary;
 use findata_models::tables;
 use findata_models::{Model, Models, hashes};
 use findata_snowflake::Settings;
@@ -166,6 +168,12 @@ fn transient(statement: &str) -> String {
     })
 }
 
+/// Returns a function that gives the statement of a file of `tables` or `views` for Snowflake.
+pub fn creates(models: &Models) -> impl Fn(&Model) -> String {
+    let comments = dictionary::comments(models);
+    move |file| transient(&comments::with_comments(file, models, &comments))
+}
+
 /// Returns the statements that create tables and views and record their versions in `ops.models`.
 fn create_tables(name: &str, replace_figures: bool, models: &Models) -> String {
     let mut all = vec![
@@ -179,8 +187,9 @@ fn create_tables(name: &str, replace_figures: bool, models: &Models) -> String {
     // The schemas and their comments are created by an earlier file.
     let tables = tables::setup().into_iter().filter(|statement| !statement.starts_with("create schema "));
     all.extend(tables.map(|statement| transient(&statement)));
+    let creates = creates(models);
     let create = |model: &Model| {
-        let sql = transient(model.sql.trim_end());
+        let sql = creates(model);
         if replace_figures {
             sql.replace("create transient table if not exists", "create or replace transient table")
                 .replace("create table if not exists", "create or replace table")

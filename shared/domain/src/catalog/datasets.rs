@@ -40,6 +40,17 @@ const STATEMENT: Dataset = Dataset {
     ..SNAPSHOT
 };
 
+/// Defaults for the changes of an index. FMP answers with all of them.
+const INDEX_CHANGES: Dataset = Dataset {
+    requests: Requests::Market,
+    key: &["change_date", "symbol", "removed_symbol"],
+    columns: market::INDEX_CHANGES,
+    freshness: Freshness::For(Duration::days(7)),
+    complete_answer: true,
+    row_bytes: 60,
+    ..SNAPSHOT
+};
+
 /// Every dataset, in the order in which a plan lists them.
 pub const CATALOG: &[Dataset] = &[
     Dataset {
@@ -165,11 +176,49 @@ pub const CATALOG: &[Dataset] = &[
         name: "sp500_constituents",
         endpoint: "sp500-constituent",
         requests: Requests::Market,
-        columns: market::SP500_CONSTITUENTS,
+        columns: market::CONSTITUENTS,
         complete_answer: true,
         row_bytes: 80,
         about: "Current members of the S&P 500.",
         ..SNAPSHOT
+    },
+    Dataset {
+        name: "sp500_changes",
+        endpoint: "historical-sp500-constituent",
+        about: "Additions to the S&P 500 and removals from it.",
+        ..INDEX_CHANGES
+    },
+    Dataset {
+        name: "nasdaq_constituents",
+        endpoint: "nasdaq-constituent",
+        requests: Requests::Market,
+        columns: market::CONSTITUENTS,
+        complete_answer: true,
+        row_bytes: 80,
+        about: "Current members of the Nasdaq-100; fetched with nasdaq_changes.",
+        ..SNAPSHOT
+    },
+    Dataset {
+        name: "nasdaq_changes",
+        endpoint: "historical-nasdaq-constituent",
+        about: "Additions to the Nasdaq-100 and removals from it; fetched on request only.",
+        ..INDEX_CHANGES
+    },
+    Dataset {
+        name: "dowjones_constituents",
+        endpoint: "dowjones-constituent",
+        requests: Requests::Market,
+        columns: market::CONSTITUENTS,
+        complete_answer: true,
+        row_bytes: 80,
+        about: "Current members of the Dow Jones Industrial Average; fetched with dowjones_changes.",
+        ..SNAPSHOT
+    },
+    Dataset {
+        name: "dowjones_changes",
+        endpoint: "historical-dowjones-constituent",
+        about: "Additions to the Dow Jones Industrial Average and removals from it; fetched on request only.",
+        ..INDEX_CHANGES
     },
     Dataset {
         name: "ratios_ttm",
@@ -217,6 +266,16 @@ pub const KEY_METRICS_TTM: &Dataset = named("key_metrics_ttm");
 pub const QUOTES: &Dataset = named("quotes");
 /// Members of the S&P 500.
 pub const SP500_CONSTITUENTS: &Dataset = named("sp500_constituents");
+/// Changes of the S&P 500.
+pub const SP500_CHANGES: &Dataset = named("sp500_changes");
+/// Members of the Nasdaq-100.
+pub const NASDAQ_CONSTITUENTS: &Dataset = named("nasdaq_constituents");
+/// Changes of the Nasdaq-100.
+pub const NASDAQ_CHANGES: &Dataset = named("nasdaq_changes");
+/// Members of the Dow Jones Industrial Average.
+pub const DOWJONES_CONSTITUENTS: &Dataset = named("dowjones_constituents");
+/// Changes of the Dow Jones Industrial Average.
+pub const DOWJONES_CHANGES: &Dataset = named("dowjones_changes");
 
 /// Returns the entry with this name. An unknown name is an error at compile time.
 const fn named(name: &str) -> &'static Dataset {

@@ -97,12 +97,24 @@ pub(super) const QUOTES: &[Column] = &[
     integer("quoted_at", "timestamp"),
 ];
 
-/// Columns of `sp500-constituent`.
-pub(super) const SP500_CONSTITUENTS: &[Column] = &[
+/// Columns of `sp500-constituent`, `nasdaq-constituent` and `dowjones-constituent`.
+pub(super) const CONSTITUENTS: &[Column] = &[
     text("symbol", "symbol").required(),
     text("company_name", "name"),
     text("sector", "sector"),
     text("sub_sector", "subSector"),
     text("cik", "cik"),
     text("date_first_added", "dateFirstAdded"),
+];
+
+/// Columns of `historical-sp500-constituent` and of the same endpoints of other indices, one row per change. Either
+/// symbol may be absent. `date` is the day before the change; `dateAdded` is a text such as `July 9, 2025`.
+pub(super) const INDEX_CHANGES: &[Column] = &[
+    text("symbol", "symbol"),
+    date("change_date", "date").required(),
+    text("date_added", "dateAdded"),
+    text("added_name", "addedSecurity"),
+    text("removed_symbol", "removedTicker"),
+    text("removed_name", "removedSecurity"),
+    text("reason", "reason"),
 ];

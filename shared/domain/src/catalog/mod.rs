@@ -14,8 +14,9 @@ use chrono::Duration;
 pub use column::{Column, DERIVED, FLAGS, Kind, Need};
 use column::{boolean, date, decimal, derived_date, derived_instant, derived_text, double, integer, text};
 pub use datasets::{
-    BALANCE_SHEET, CASH_FLOW, CATALOG, DIVIDENDS, INCOME_STATEMENT, KEY_METRICS_TTM, MARKET_CAPS, PRICES,
-    PROFILE, QUOTES, RATIOS_TTM, SHARES_FLOAT, SP500_CONSTITUENTS,
+    BALANCE_SHEET, CASH_FLOW, CATALOG, DIVIDENDS, DOWJONES_CHANGES, DOWJONES_CONSTITUENTS, INCOME_STATEMENT,
+    KEY_METRICS_TTM, MARKET_CAPS, NASDAQ_CHANGES, NASDAQ_CONSTITUENTS, PRICES, PROFILE, QUOTES, RATIOS_TTM,
+    SHARES_FLOAT, SP500_CHANGES, SP500_CONSTITUENTS,
 };
 
 /// The rows of one FMP endpoint, stored in one table in `raw`, one table in `staging` and one

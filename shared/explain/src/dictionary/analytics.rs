@@ -46,7 +46,7 @@ const EVERYWHERE: [(&str, &str); 17] = [
 
 /// Units that a column's comment can begin with, for columns whose unit cannot be derived from a
 /// formula.
-const UNITS: [&str; 3] = ["percent", "ratio", "unit of the metric"];
+const UNITS: [&str; 5] = ["percent", "ratio", "money a share", "shares", "unit of the metric"];
 
 /// Columns of the view `metric_nulls`: name, type and description.
 const REASONS: [(&str, &str, &str); 7] = [
@@ -68,9 +68,7 @@ pub fn everywhere(name: &str) -> Option<&'static str> {
 /// comment at the top of its file as description.
 pub fn tables(models: &Models, schema: &str) -> Vec<(String, String)> {
     let one = |file: &Model| {
-        let create = file.sql.lines().find(|line| line.starts_with("create "))?;
-        let (_, rest) = create.split_once(&format!(" {schema}."))?;
-        let name = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()?;
+        let name = file.creates(schema)?;
         let comments = file.sql.lines().take_while(|line| line.starts_with("--"));
         let text = comments.map(|line| line.trim_start_matches('-').trim()).collect::<Vec<_>>().join(" ");
         Some((name.to_owned(), text))
@@ -96,7 +94,36 @@ pub fn describe(models: &Models, table: &str) -> Vec<Entry> {
     // Views of current data do not have the column `known_to`.
     let is_view = models.tables.iter().any(|t| t.file == format!("views/{table}.sql"));
     let all = models.columns(fact).iter().filter(|c| !(is_view && c.name == "known_to"));
-    all.map(|column| entry(models, fact, column)).collect()
+    all.map(|column| match column.kind.is_empty() {
+        true => of_a_table(models, column),
+        false => entry(models, fact, column),
+    })
+    .collect()
+}
+
+/// The tables from which views take columns. A name that two of them have means the same in both.
+const SOURCES: [&str; 6] = [
+    "dim_company",
+    "fact_market_metrics",
+    "fact_financials_ttm",
+    "fact_financial_ratios",
+    "fact_growth_rates",
+    "fact_sector_ranks",
+];
+
+/// Returns the entry of a column that a view takes from a table.
+fn of_a_table(models: &Models, column: &TableColumn) -> Entry {
+    for table in SOURCES {
+        if let Some(found) = models.columns(table).iter().find(|c| c.name == column.name) {
+            return entry(models, table, found);
+        }
+    }
+    Entry {
+        name: column.name.clone(),
+        kind: String::new(),
+        unit: None,
+        about: String::new(),
+    }
 }
 
 fn entry(models: &Models, fact: &str, column: &TableColumn) -> Entry {

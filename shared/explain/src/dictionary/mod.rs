@@ -7,6 +7,7 @@ mod metrics;
 use findata_domain::catalog::{CATALOG, Dataset, Kind, LINEAGE, Need, Requests};
 use findata_models::{
     Models,
+    comments::TableComments,
     metrics::{Expr, Input},
     ops::{OPS, OpsColumn, OpsTable, RAW, STAGING},
 };
@@ -74,6 +75,22 @@ pub fn tables(models: &Models) -> Vec<Table> {
     all.extend(OPS.iter().map(|table| declared("ops", table)));
     all.extend(filled_by_models(models, "ops"));
     all
+}
+
+/// Returns the comments on the tables, views and columns of `analytics`.
+pub fn comments(models: &Models) -> Vec<TableComments> {
+    let column = |c: Column| match c.unit {
+        Some(unit) => (c.name, format!("{unit}; {}", c.about)),
+        None => (c.name, c.about),
+    };
+    let comments = |table: Table| TableComments {
+        schema: table.schema,
+        is_view: models.tables.iter().any(|file| file.file == format!("views/{}.sql", table.name)),
+        name: table.name,
+        about: table.about,
+        columns: table.columns.into_iter().map(column).collect(),
+    };
+    filled_by_models(models, "analytics").into_iter().map(comments).collect()
 }
 
 /// Returns the inputs of formulas, except the lines of the statements.

@@ -28,9 +28,6 @@ pub struct MarketMetric {
     pub checked: Option<Expr>,
     /// The rule for the checked figure; `None` for the default.
     pub denominator: Option<Denominator>,
-    /// Whether the metric is stored as a decimal.
-    #[serde(default)]
-    pub amount: bool,
     /// Whether the metric is meaningful for banks and insurers.
     #[serde(default = "yes")]
     pub banks: bool,

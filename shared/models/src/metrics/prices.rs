@@ -14,9 +14,6 @@ pub struct PriceMetric {
     pub window: Window,
     /// Number of sessions in the window.
     pub sessions: u32,
-    /// Whether the metric is stored as a decimal.
-    #[serde(default)]
-    pub amount: bool,
     /// Whether reports show the metric in percent. It is stored as a fraction.
     #[serde(default)]
     pub percent: bool,
@@ -55,6 +52,11 @@ impl Window {
     /// both have a bar.
     pub fn needs_index(self) -> bool {
         matches!(self, Window::Beta | Window::Correlation)
+    }
+
+    /// Returns whether the metric is a price of one of the sessions.
+    pub fn is_price(self) -> bool {
+        matches!(self, Window::High | Window::Low)
     }
 
     /// Returns whether the metric divides by a figure of the window that can be zero, such as the

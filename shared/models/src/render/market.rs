@@ -9,7 +9,8 @@ use super::{
     periods::{Condition, Refusal, is_count, operand, refusals},
 };
 use crate::metrics::{
-    Denominator, Expr, FmpNeeds, MarketMetric, PriceMetric, Registry, Source, fmp_dataset, is_fundamental,
+    Denominator, Expr, FmpNeeds, MarketMetric, PriceMetric, Registry, SHARES, Source, fmp_dataset,
+    is_fundamental,
 };
 
 #[derive(Serialize)]
@@ -21,7 +22,8 @@ pub(super) struct OperandValues {
 #[derive(Serialize)]
 pub(super) struct MarketValues {
     name: String,
-    amount: bool,
+    /// The type of its column.
+    kind: &'static str,
     banks: bool,
     stale_ok: bool,
     zero_is_zero: bool,
@@ -55,7 +57,8 @@ pub(super) struct MarketValues {
 #[derive(Serialize)]
 pub(super) struct PriceValues {
     name: String,
-    amount: bool,
+    /// The type of its column.
+    kind: &'static str,
     sessions: u32,
     needs_index: bool,
     divides: bool,
@@ -74,7 +77,7 @@ pub(super) struct Pair {
 pub(super) fn price(metric: &PriceMetric) -> PriceValues {
     PriceValues {
         name: metric.name.clone(),
-        amount: metric.amount,
+        kind: if metric.window.is_price() { "decimal(18, 6)" } else { "double" },
         sessions: metric.sessions,
         needs_index: metric.window.needs_index(),
         divides: metric.window.divides(),
@@ -147,7 +150,11 @@ pub(super) fn market(registry: &Registry, metric: &MarketMetric) -> MarketValues
     missing.dedup();
     MarketValues {
         name: metric.name.clone(),
-        amount: metric.amount,
+        kind: if registry.unit_of(&metric.formula) == Some(SHARES) {
+            "bigint"
+        } else {
+            "double"
+        },
         banks: metric.banks,
         stale_ok: metric.stale_ok,
         zero_is_zero: metric.zero_is_zero,

@@ -12,8 +12,8 @@ use crate::metrics::{
 };
 
 /// Fields of built-in entries that entries of the user do not have.
-const BUILT_IN_ONLY: [&str; 9] =
-    ["heading", "fmp", "fmp_needs", "amount", "unit", "average_of", "over", "period", "ttm"];
+const BUILT_IN_ONLY: [&str; 8] =
+    ["heading", "fmp", "fmp_needs", "unit", "average_of", "over", "period", "ttm"];
 
 /// An entry with the lines of its fields.
 pub(super) struct Declared<T> {
@@ -94,7 +94,6 @@ impl<'a, 'b> Entry<'a, 'b> {
                 formula: formula?,
                 checked: rest.0,
                 denominator: rest.1,
-                amount: false,
                 banks: rest.2.unwrap_or(true),
                 requires: more.0.unwrap_or_default(),
                 stale_ok: more.1.unwrap_or_default(),
