@@ -33,10 +33,15 @@ fn make_older(file: &Connection, tables: &[String]) {
         );
         file.execute_batch(&copy).unwrap();
         file.execute_batch(&format!(
-            "create table before_{table} as select * exclude (run_id, computed_at) from analytics.{table}; \
-             drop view main.{table}"
+            "create table before_{table} as select * exclude (run_id, computed_at) from analytics.{table}"
         ))
         .unwrap();
+    }
+    let views = "select view_name from duckdb_views() where schema_name = 'main' and not internal";
+    let mut views = file.prepare(views).unwrap();
+    let views: Vec<String> = views.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    for view in views {
+        file.execute_batch(&format!("drop view main.{view}")).unwrap();
     }
     assert!(changed > 150, "{changed}");
     file.execute_batch("update ops.models set sha256 = 'older' where file like 'tables/%'")
@@ -63,7 +68,7 @@ fn a_run_migrates_an_older_file_and_keeps_the_users_names() {
     file.execute_batch(
         "create table main.Fact_Daily_Prices as select 42 as mine; \
          create view main.caps as select symbol, market_cap from analytics.fact_market_metrics_history; \
-         drop view main.dim_date; create view main.dim_date as select 'also mine' as mine",
+         create view main.dim_date as select 'also mine' as mine",
     )
     .unwrap();
     drop(file);

@@ -311,7 +311,7 @@ fn array(rows: impl Iterator<Item = String>) -> String {
 }
 
 /// Millionths as a number with six decimal places, as the warehouse prints it.
-pub(crate) fn text(millionths: i128) -> String {
+fn text(millionths: i128) -> String {
     let sign = if millionths < 0 { "-" } else { "" };
     let amount = millionths.unsigned_abs();
     format!("{sign}{}.{:06}", amount / 1_000_000, amount % 1_000_000)

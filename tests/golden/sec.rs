@@ -161,7 +161,7 @@ fn compare(
     );
     let (mut wrong, mut rounded) = (Vec::new(), 0);
     let mut check = |column: &str, end: NaiveDate, ours: Option<&String>, filed: i64| {
-        let wanted = format!("{filed}.000000");
+        let wanted = format!("{filed}.0");
         if ours != Some(&wanted) {
             wrong.push(format!("{} {end} {column}: {ours:?} instead of {wanted}", company.symbol));
         }
@@ -227,7 +227,7 @@ fn a_computed_fourth_quarter_equals_the_filed_one() {
                     continue;
                 };
                 let above =
-                    ours.as_ref().unwrap().strip_suffix(".000000").unwrap().parse::<i64>().unwrap() - filed;
+                    ours.as_ref().unwrap().strip_suffix(".0").unwrap().parse::<i64>().unwrap() - filed;
                 assert!(
                     above.abs() <= ROUNDING,
                     "{} {end} {item:?}: {ours:?} instead of {filed}",

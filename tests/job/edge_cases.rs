@@ -123,7 +123,8 @@ fn a_split_causes_no_jump_in_prices_or_market_cap() {
 #[test]
 fn the_newest_day_uses_the_profiles_share_count_or_else_the_float_endpoints() {
     assert_eq!(market("NOCAP", "shares_source"), "shares_float");
-    let float = home().text("select outstanding_shares from staging.shares_float where symbol = 'NOCAP'");
+    let float =
+        home().text("select outstanding_shares::bigint from staging.shares_float where symbol = 'NOCAP'");
     assert_eq!(market("NOCAP", "shares_outstanding_used"), float);
     assert_eq!(market("AAPL", "shares_source"), "profile");
     assert_eq!(

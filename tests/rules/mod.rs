@@ -113,6 +113,17 @@ fn null(reason: &str) -> Result<f64, String> {
 
 #[track_caller]
 fn near(found: Result<f64, String>, wanted: f64) {
+    near_within(found, wanted, 1e-9);
+}
+
+/// As [`near`], for a figure from a share count of `shares`: counts are rounded to whole shares.
+#[track_caller]
+fn near_with_count(found: Result<f64, String>, wanted: f64, shares: f64) {
+    near_within(found, wanted, 0.5 / shares);
+}
+
+#[track_caller]
+fn near_within(found: Result<f64, String>, wanted: f64, tolerance: f64) {
     let value = found.unwrap_or_else(|reason| panic!("NULL ({reason}) instead of {wanted}"));
-    assert!((value - wanted).abs() <= 1e-9 * wanted.abs().max(1.0), "{value} instead of {wanted}");
+    assert!((value - wanted).abs() <= tolerance * wanted.abs().max(1.0), "{value} instead of {wanted}");
 }

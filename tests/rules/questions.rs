@@ -241,7 +241,7 @@ fn a_restatement_shows_both_values() {
         5,
         "select symbol, fiscal_date, period_type, item, old_value, new_value, observed_at::date, change from question",
     );
-    let row = |item: &str| format!("AAPL|2026-03-31|Q1|{item}|40000000|80000000|{SECOND}|1.0");
+    let row = |item: &str| format!("AAPL|2026-03-31|Q1|{item}|40000000.000000|80000000.000000|{SECOND}|1.0");
     assert_eq!(rows, [row("ebit"), row("operating_income")]);
 }
 
@@ -299,6 +299,7 @@ fn differences_from_fmp_are_counted() {
         "select equal_figures, other_figures, not_checked, largest_difference from question \
          where check_name = 'fmp_gross_margin'",
     );
+    println!("{:?}", home().lines("select * from ops.quality where check_name = 'fmp_gross_margin'"));
     assert_eq!(rows, ["1|1|0|0.19999999999999996"]);
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     company::{Company, INCOME, PRICE, SHARES, TODAY},
-    home, market, near, null, ratio, suspicions,
+    home, market, near, near_with_count, null, ratio, suspicions,
 };
 
 const EVER: (&str, &str) = ("2000-01-01", "2099-01-01");
@@ -74,7 +74,7 @@ fn figures_per_receipt_use_the_ratio() {
 #[test]
 fn a_share_of_another_class_is_converted() {
     for date in ["2025-12-15", TODAY] {
-        near(market("BRK-B", date, "market_cap"), PRICE * SHARES);
+        near_with_count(market("BRK-B", date, "market_cap"), PRICE * SHARES, SHARES / 1500.0);
         near(market("BRK-B", date, "pe_ratio_ttm"), 10.0);
     }
     let stored = "select class_ratio from analytics.dim_company where symbol = 'BRK-B'";

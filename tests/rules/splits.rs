@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     company::{BALANCE, Company, INCOME, PRICE, SHARES, TODAY},
-    home, market, near, null, shares_source, suspect, suspicions,
+    home, market, near, near_with_count, null, shares_source, suspect, suspicions,
 };
 
 const EVER: (&str, &str) = ("2000-01-01", "2099-01-01");
@@ -148,8 +148,8 @@ fn real_splits_leave_the_market_cap_and_no_suspicion() {
         near(market("SPLIT200", date, "pe_ratio_ttm"), 10.0);
     }
     assert_eq!(suspicions("SPLIT200"), Vec::<String>::new(), "the vendor confirms 1 for 200");
-    near(market("SPLIT150", "2026-02-02", "market_cap"), PRICE * SHARES);
-    near(market("SPLIT150", TODAY, "market_cap"), PRICE * SHARES);
+    near_with_count(market("SPLIT150", "2026-02-02", "market_cap"), PRICE * SHARES, SHARES / 150.0);
+    near_with_count(market("SPLIT150", TODAY, "market_cap"), PRICE * SHARES, SHARES / 150.0);
     assert_eq!(suspicions("SPLIT150"), Vec::<String>::new(), "filings confirm 1 for 150");
 }
 

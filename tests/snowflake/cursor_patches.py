@@ -9,6 +9,7 @@ from sqlglot import exp
 from snowflake.connector.errors import ProgrammingError
 import fakesnow.server  # noqa: F401
 import fakesnow.cursor as fakesnow_cursor
+import fakesnow.info_schema as fakesnow_info_schema
 import fakesnow.transforms as fakesnow_transforms
 from copy_into import CURRENT, LOADED, compilation_error, forget_pending_loads
 
@@ -108,12 +109,19 @@ def execute(self, command, params=None, *args, **kwargs):
 
 original_inner_execute = fakesnow_cursor.FakeSnowflakeCursor._execute
 original_execute = fakesnow_cursor.FakeSnowflakeCursor.execute
+original_table_comment = fakesnow_info_schema.insert_table_comment_sql
+
+
+def insert_table_comment_sql(catalog, schema, table, comment):
+    """fakesnow writes the comment of a table into a literal without escaping it."""
+    return original_table_comment(catalog, schema, table, comment and comment.replace("'", "''"))
 
 
 def install():
     fakesnow_cursor.transforms.merge = lambda e: [e]
     # fakesnow rewrites SUM(NUMBER) to SUM(TRY_CAST(x AS DOUBLE)), which is not exact.
     fakesnow_transforms.numeric_agg_implicit_cast = lambda e: e
+    fakesnow_info_schema.insert_table_comment_sql = insert_table_comment_sql
     fakesnow_cursor.FakeSnowflakeCursor._execute = _execute
     fakesnow_cursor.FakeSnowflakeCursor.execute = execute
     server.shared_fs.nop_regexes = NO_OPERATION

@@ -34,8 +34,11 @@ fn before_models() -> Vec<String> {
 
 /// A view as a table, so that its columns are inferred too.
 fn as_table(sql: &str) -> String {
-    let (head, query) = sql.split_once(" as\n").expect("a view with a query");
-    let name = head.split_whitespace().last().expect("a name").replace('.', "_");
+    let (_, statement) = sql.split_once("create or replace view ").expect("a view");
+    // A view may list its columns.
+    let query = statement.split_once("\n) as\n").or_else(|| statement.split_once(" as\n"));
+    let (head, query) = query.expect("a query");
+    let name = head.split([' ', '\n']).next().expect("a name").replace('.', "_");
     format!("create or replace temporary table view_{name} as\n{query}")
 }
 

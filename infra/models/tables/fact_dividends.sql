@@ -9,7 +9,7 @@ create table if not exists analytics.fact_dividends (
     frequency varchar, -- monthly, quarterly, semi-annual or annual; NULL if not regular
     is_frequency_inferred boolean, -- whether FMP sent no frequency, so that it follows from the distance of payments
     payments bigint, -- number of payments that were added, usually 1
-    dividend decimal(38, 6), -- money a share; dividend as paid, per share of the ex-date
+    dividend decimal(18, 6), -- money a share; dividend as paid, per share of the ex-date
     adjusted_dividend double, -- money a share; dividend per share on the newest split basis
     payment_yield double, -- ratio; adjusted_dividend over the close before the ex-date: one payment, not a year
     declaration_date date, -- day of the announcement

@@ -5,8 +5,8 @@ create table if not exists analytics.fact_splits (
     symbol varchar,
     split_date date, -- first day on which the price is that of a new share
     split_date_key bigint, -- split_date as yyyymmdd
-    numerator decimal(38, 6), -- shares; number of new shares
-    denominator decimal(38, 6), -- shares; number of old shares that they replace
+    numerator decimal(18, 6), -- shares; number of new shares
+    denominator decimal(18, 6), -- shares; number of old shares that they replace
     split_factor double, -- ratio; numerator over denominator, 4 for a split of 4 to 1
     event_type varchar, -- split or spin_off
     verdict varchar, -- how it was judged: spin_off, split, confirmed, contradicted, unconfirmed or assumed

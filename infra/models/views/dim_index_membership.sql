@@ -39,14 +39,12 @@ worded as (
         split_part(date_added, ' ', 3) as year_no
     from changes
 ),
-parsed as (
+written as (
     select
-        *,
-        try_cast(
-            year_no || '-' || month_no || '-' || case when day_no < 10 then '0' else '' end || day_no::varchar as date
-        ) as first_day
+        *, year_no || '-' || month_no || '-' || case when day_no < 10 then '0' else '' end || day_no::varchar as iso_day
     from worded
 ),
+parsed as (select *, try_cast(iso_day as date) as first_day from written),
 dated as (
     select
         *,

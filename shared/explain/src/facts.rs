@@ -20,13 +20,15 @@ use super::{
 
 /// Models that are not rerun. Published tables contain their results, or [`rebuild`] replaces them
 /// with smaller tables.
-const SKIPPED_MODELS: [&str; 9] = [
+const SKIPPED_MODELS: [&str; 11] = [
     "companies_to_recompute",
     "growth_rates",
     "price_bars",
     "new_fact_daily_prices",
     "index_windows",
     "price_windows",
+    "new_fact_dividends",
+    "new_fact_splits",
     "new_fact_financial_ratios_history",
     "custom_ratios",
     "new_fact_growth_rates_history",
