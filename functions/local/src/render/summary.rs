@@ -90,7 +90,7 @@ fn fitted(line: &str, width: usize) -> String {
     let has_label = line
         .split_at_checked(TEXT)
         .is_some_and(|(label, text)| label.ends_with(' ') && !text.starts_with(' '));
-    fill_indented(text, width, line.len() - text.len(), if has_label { TEXT } else { 4 })
+    fill_indented(text, width, line.len() - text.len(), if has_label && width >= 60 { TEXT } else { 4 })
 }
 
 fn headline(run: &Summary) -> String {
