@@ -15,8 +15,7 @@ const MAX_WIDTH: usize = 100;
 pub fn explanation(explanation: &Explanation, width: usize) -> String {
     let mut out = String::new();
     let figure = &explanation.figure;
-    let width = width.min(MAX_WIDTH);
-    let mut page = Page { files: Vec::new(), width };
+    let mut page = Page { files: Vec::new(), width: width.min(MAX_WIDTH) };
     let company = explanation
         .company
         .as_deref()
@@ -31,7 +30,7 @@ pub fn explanation(explanation: &Explanation, width: usize) -> String {
         let _ = writeln!(out, "{table}.{column}");
     }
     out.push('\n');
-    wrapped(&mut out, &format!("{} = {}", figure.label, value(figure)), "", "    ", width);
+    wrapped(&mut out, &format!("{} = {}", figure.label, value(figure)), "", "    ", page.width);
     details(&mut out, figure, "", &mut page);
     if !figure.inputs.is_empty() {
         out.push('\n');
