@@ -157,7 +157,11 @@ fn the_invoke_command_requests_a_run_and_waits_for_it() {
 
     let calls = server.calls();
     let few =
-        invoke(&["invoke", &symbols[0], "--full", "--max-calls", "3", "--wait", "--json", "--stage", &place])
+        invoke(&["invoke", &symbols[0], "--full", "--max-calls", "3", "--reconcile", "--ttl", "profile=7d"])
+            .arg("--wait")
+            .option("--minutes", "30")
+            .option("--stage", &place)
+            .arg("--json")
             .run();
     assert_eq!((few.code, server.calls() - calls), (Some(4), 3), "{few:#?}");
 

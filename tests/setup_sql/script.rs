@@ -245,6 +245,9 @@ fn the_command_prints_the_script_and_names_missing_values() {
     let full = command(&[&options[..], &["--name", "acme_dev"]].concat());
     assert_eq!((full.code, full.stderr.as_str()), (Some(0), ""));
     assert!(full.stdout == setup_sql::setup(&given(), false, findata_tests::models()));
+    let replaced = command(&["--replace-figures"]);
+    assert!(replaced.stdout == setup_sql::setup(&defaults(), true, findata_tests::models()));
+    assert!(replaced.stdout != plain.stdout && replaced.code == Some(0));
     let json = command(&["--json", "--rotate-key", "--public-key", key]).json();
     assert_eq!(json.as_array().unwrap().len(), 2, "{json}");
     let teardown = command(&["--teardown"]);

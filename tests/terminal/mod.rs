@@ -3,6 +3,7 @@
 
 mod changes;
 mod doctor;
+mod plan;
 mod progress;
 mod screen;
 mod show;

@@ -171,7 +171,9 @@ async fn record_unknown(
 /// Plans the tasks of an earlier run that failed or were never attempted.
 async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
     let earlier: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
-    let earlier = earlier.ok_or_else(|| Error::Reject(format!("run {run} is not on the stage")))?;
+    let earlier = earlier.ok_or_else(|| {
+        Error::Reject(format!("run {run} is not on the stage: `findata status` lists the runs"))
+    })?;
     let mut done = BatchEntry::new("");
     let mut entries = ledger::entries(stage, run).await?;
     let loaded = stage::read_rebuildable::<Loaded>(stage, &ledger::loaded_key(run), &mut Vec::new()).await?;

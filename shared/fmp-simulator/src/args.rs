@@ -88,3 +88,41 @@ impl Args {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn every_option_reaches_the_server() {
+        let line = "server --port 8080 --symbols 40 --seed 7 --anchor 2026-08-01 --revision 3 --latency 20 --jitter 5 \
+                    --calls-per-minute 60 --bulk-pause 1.5 --key k --plan starter --fault server-error=x1";
+        let today: NaiveDate = "2026-09-18".parse().unwrap();
+        let options = Line::parse_from(line.split_whitespace()).args.options(today);
+        let expected = Options {
+            port: 8080,
+            symbols: 40,
+            seed: 7,
+            today,
+            anchor: Some("2026-08-01".parse().unwrap()),
+            revision: 3,
+            latency: Duration::from_millis(20),
+            jitter: Duration::from_millis(5),
+            calls_per_minute: Some(60),
+            bulk_pause: Duration::from_millis(1500),
+            key: Some("k".into()),
+            plan: Plan::Starter,
+            faults: vec!["server-error=x1".parse().unwrap()],
+        };
+        assert_eq!(format!("{options:?}"), format!("{expected:?}"));
+        assert_eq!(options.key, expected.key);
+    }
+}

@@ -5,7 +5,7 @@ use findata_domain::Symbol;
 use findata_duckdb::Reach;
 use findata_explain::ask::{Basis, Question, find};
 
-use super::{Failure, global::Global, last_home::DefaultHome, print, print_json};
+use super::{Failure, global::Global, last_home::DefaultHome, print, print_json, terminal};
 use crate::render;
 
 #[derive(Debug, clap::Args)]
@@ -46,7 +46,7 @@ pub(crate) fn explain(global: &Global, args: &Args) -> Result<u8, Failure> {
     if config.json {
         print_json(&explanation)?;
     } else {
-        print(&render::explanation(&explanation))?;
+        print(&render::explanation(&explanation, terminal::width()))?;
     }
     Ok(0)
 }

@@ -15,14 +15,15 @@ pub(crate) async fn serve(global: &Global, args: &Args, signals: &Signals) -> Re
     signals.finish();
     let today = global.resolve(DefaultHome::Own)?.clock.today();
     let options = args.server.clone().options(today);
+    let key = match &options.key {
+        Some(_) => "only the key of --key works: FMP_API_KEY=...",
+        None => "any key works: FMP_API_KEY=demo",
+    };
     let server = findata_fmp_simulator::start(options)
         .await
         .map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
     print(&format!("{}\n", server.url()))?;
-    note(&format!(
-        "any key works: FMP_API_KEY=demo findata run --symbols AAPL,MSFT --fmp-url {}",
-        server.url()
-    ));
+    note(&format!("{key} findata run --symbols AAPL,MSFT --fmp-url {}", server.url()));
     // The server runs until a signal ends the process.
     std::future::pending().await
 }

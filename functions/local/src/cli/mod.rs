@@ -5,6 +5,8 @@ mod bench;
 mod color;
 mod completions;
 mod config;
+#[cfg(test)]
+mod coverage;
 mod demo;
 mod dictionary;
 mod diff;

@@ -15,6 +15,7 @@ use super::{
     outlook::Outlook,
     print, print_json,
     request::RequestArgs,
+    terminal,
 };
 use crate::{render, stage::DirectoryStage};
 
@@ -84,7 +85,8 @@ async fn plan_on(
         });
         print_json(&output)?;
     } else {
-        print(&render::plan(&plan, &config.fmp_plan.to_string(), &outlook.duration(), &outlook.cost()))?;
+        let fmp_plan = config.fmp_plan.to_string();
+        print(&render::plan(&plan, &fmp_plan, &outlook.duration(), &outlook.cost(), terminal::width()))?;
         if probed {
             for (endpoint, refused) in entitlements.all() {
                 print(&format!("  {endpoint:<30} {}\n", refused.unwrap_or("yes")))?;

@@ -19,7 +19,8 @@ pub(crate) struct RequestArgs {
     /// Symbols, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "universe")]
     pub symbols: Vec<String>,
-    /// sp500, or a file with one symbol per line or in the first column
+    /// sp500, or a file with one symbol per line, or a CSV file with a column `symbol` or `ticker` or symbols in the
+    /// first column
     #[arg(long, value_name = "sp500|FILE", value_hint = ValueHint::FilePath)]
     pub universe: Option<String>,
     #[command(flatten)]

@@ -27,6 +27,7 @@ use super::{
     progress::Bars,
     request::{RequestArgs, new_request},
     signals::NOTHING_LOST,
+    terminal,
 };
 use crate::{
     host::Host,
@@ -311,7 +312,7 @@ pub(crate) fn print_summary(json: bool, warehouse: &str, summary: &Summary) -> R
     if json {
         print_json(summary)?;
     } else {
-        print(&render::summary(summary, warehouse, &Models::built_in()?.registry))?;
+        print(&render::summary(summary, warehouse, &Models::built_in()?.registry, terminal::width()))?;
     }
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map(|failure| &failure.reason).or(summary.notes.first());

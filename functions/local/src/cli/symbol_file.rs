@@ -19,14 +19,14 @@ pub(crate) fn parse<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Symb
         .map_err(|e| Failure::Usage(e.to_string()))
 }
 
-/// Reads symbols from a file: one per line, or the first column of a CSV. `#` begins a comment. A
-/// line `symbol`, the usual header, is skipped.
+/// Names of the column of symbols in the first line of a CSV.
+const HEADERS: [&str; 2] = ["symbol", "ticker"];
+
+/// Reads symbols from a file: one per line, or a column of a CSV. `#` begins a comment.
 pub(crate) fn read(path: &Path) -> Result<Vec<Symbol>, Failure> {
     let invalid = |what: String| Failure::Usage(format!("--universe {}: {what}", path.display()));
     let text = decode(bytes(path).map_err(invalid)?).map_err(invalid)?;
-    let symbols = text.split(['\n', '\r']).map(first_column);
-    let symbols = symbols.filter(|text| !text.is_empty() && !text.eq_ignore_ascii_case("symbol"));
-    let symbols = parse(symbols).map_err(|e| invalid(e.text()))?;
+    let symbols = parse(column(&text).into_iter()).map_err(|e| invalid(e.text()))?;
     if symbols.is_empty() {
         return Err(invalid("the file has no symbols".into()));
     }
@@ -62,7 +62,46 @@ fn decode(content: Vec<u8>) -> Result<String, String> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-fn first_column(line: &str) -> &str {
-    let line = line.split('#').next().unwrap_or_default();
-    line.split([',', ';', '\t']).next().unwrap_or_default().trim().trim_matches('"')
+/// Returns the column that the first line names `symbol` or `ticker`, else the first column.
+fn column(text: &str) -> Vec<&str> {
+    let lines = text.split(['\n', '\r']).map(|line| line.split('#').next().unwrap_or_default());
+    let mut lines = lines.filter(|line| !line.trim().is_empty()).peekable();
+    let is_header = |cell: &&str| HEADERS.iter().any(|name| cell.eq_ignore_ascii_case(name));
+    let named = lines.peek().and_then(|line| cells(line).iter().position(is_header));
+    if named.is_some() {
+        lines.next();
+    }
+    let column = named.unwrap_or_default();
+    lines
+        .filter_map(|line| cells(line).get(column).copied())
+        .filter(|cell| !cell.is_empty())
+        .collect()
+}
+
+/// Splits a line at commas, semicolons and tabs outside quotes.
+fn cells(line: &str) -> Vec<&str> {
+    let mut is_quoted = false;
+    let cells = line.split(|c| {
+        is_quoted ^= c == '"';
+        !is_quoted && [',', ';', '\t'].contains(&c)
+    });
+    cells.map(|cell| cell.trim().trim_matches('"').trim()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::column;
+
+    #[test]
+    fn the_first_line_can_name_the_column() {
+        for text in [
+            "AAPL\n\nKO # a comment\n",
+            "# my list\nsymbol,name\nAAPL,\"Apple, Inc.\"\nKO,Coke\n",
+            "Ticker;Name\r\nAAPL;Apple\r\nKO;\r\n",
+            "name,\"Symbol\"\n\"Apple, Inc.\",AAPL\nCoke,\"KO\"\nno symbol\n",
+            "AAPL,KO\nKO,AAPL",
+        ] {
+            assert_eq!(column(text), ["AAPL", "KO"], "{text}");
+        }
+    }
 }

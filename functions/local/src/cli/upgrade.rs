@@ -19,6 +19,7 @@ use super::{
     replay::load_from_stage,
     run::{Work, patience},
     signals::Signals,
+    terminal,
 };
 use crate::{
     doctor,
@@ -155,7 +156,13 @@ fn show(
     } else if let (UpgradeState::ForOwner, Some(script)) = (state, script) {
         print(script)?;
     } else {
-        print(&render::upgrade(&config.warehouse(), upgrade, state, previous.as_deref()))?;
+        print(&render::upgrade(
+            &config.warehouse(),
+            upgrade,
+            state,
+            previous.as_deref(),
+            terminal::width(),
+        ))?;
     }
     if state == UpgradeState::ForOwner {
         note("the role may not change the tables: run the script as their owner");

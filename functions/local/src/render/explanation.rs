@@ -6,16 +6,16 @@ use findata_explain::{Contradiction, Explanation, Figure, Source};
 use findata_models::metrics::Expr;
 use textwrap::{WordSeparator, WordSplitter};
 
-use super::{count, escape::one_line};
+use super::{count, escape::one_line, table::fill};
 
-/// Line width in characters.
-const WIDTH: usize = 100;
+/// Longest line in characters, also on a wider terminal.
+const MAX_WIDTH: usize = 100;
 
 /// Formats the figure, its formula and its inputs, followed by the files that contain the inputs.
-pub fn explanation(explanation: &Explanation) -> String {
+pub fn explanation(explanation: &Explanation, width: usize) -> String {
     let mut out = String::new();
     let figure = &explanation.figure;
-    let mut files = Files::default();
+    let mut page = Page { files: Vec::new(), width: width.min(MAX_WIDTH) };
     let company = explanation
         .company
         .as_deref()
@@ -23,42 +23,42 @@ pub fn explanation(explanation: &Explanation) -> String {
         .unwrap_or_default();
     let as_of = explanation.as_of.as_deref().map(|day| format!(", as of {day}")).unwrap_or_default();
     let known = figure.known_on.as_deref().map(|day| format!(", known on {day}")).unwrap_or_default();
-    let _ = writeln!(
-        out,
-        "{}{company}  {}  {}{known}{as_of}",
-        explanation.symbol,
-        explanation.metric,
-        figure.when()
-    );
+    let title =
+        format!("{}{company}  {}  {}{known}{as_of}", explanation.symbol, explanation.metric, figure.when());
+    let _ = writeln!(out, "{}", fill(&title, width));
     if let (Some(table), Some(column)) = (&figure.table, &figure.column) {
         let _ = writeln!(out, "{table}.{column}");
     }
     out.push('\n');
-    let _ = writeln!(out, "{} = {}", figure.label, value(figure));
-    details(&mut out, figure, "", &mut files);
+    wrapped(&mut out, &format!("{} = {}", figure.label, value(figure)), "", "    ", page.width);
+    details(&mut out, figure, "", &mut page);
     if !figure.inputs.is_empty() {
         out.push('\n');
     }
-    children(&mut out, figure, "", &mut files);
-    files.list(&mut out);
+    children(&mut out, figure, "", &mut page);
+    page.list(&mut out);
     out
 }
 
-/// Files referenced so far. Figures refer to them by number, because many come from the same file.
-#[derive(Default)]
-struct Files(Vec<Source>);
+/// The width of lines, and the files referenced so far. Figures refer to files by number, because many come from the
+/// same file.
+struct Page {
+    width: usize,
+    files: Vec<Source>,
+}
 
-impl Files {
+impl Page {
     fn number(&mut self, source: &Source) -> usize {
-        let known = self.0.iter().position(|s| s.file == source.file && s.observed_at == source.observed_at);
+        let is_same = |s: &Source| s.file == source.file && s.observed_at == source.observed_at;
+        let known = self.files.iter().position(is_same);
         known.unwrap_or_else(|| {
-            self.0.push(source.clone());
-            self.0.len() - 1
+            self.files.push(source.clone());
+            self.files.len() - 1
         }) + 1
     }
 
     fn list(&self, out: &mut String) {
-        for (n, source) in self.0.iter().enumerate() {
+        for (n, source) in self.files.iter().enumerate() {
             let mark = format!("[{}]", n + 1);
             let _ = writeln!(out, "{}{mark} {}", if n == 0 { "\n" } else { "" }, source.file);
             let indent = " ".repeat(mark.len() + 1);
@@ -71,14 +71,20 @@ impl Files {
 }
 
 /// Writes the details below a figure's line: everything except its inputs.
-fn details(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
-    let inner = format!("{indent}  ");
+fn details(out: &mut String, figure: &Figure, indent: &str, page: &mut Page) {
+    let (inner, further) = (format!("{indent}  "), format!("{indent}    "));
     let copied = figure.inputs.len() == 1 && matches!(figure.expression, Some(Expr::Input(_)));
     if let Some(formula) = figure.formula.as_deref().filter(|_| !copied) {
-        wrapped(out, &format!("= {formula}"), &inner);
+        wrapped(out, &format!("= {formula}"), &inner, &further, page.width);
     }
     if !figure.only_when.is_empty() {
-        wrapped(out, &format!("only when {}", figure.only_when.join(", and ")), &inner);
+        wrapped(
+            out,
+            &format!("only when {}", figure.only_when.join(", and ")),
+            &inner,
+            &further,
+            page.width,
+        );
     }
     if let Some(reason) = &figure.reason {
         let meaning = if reason.meaning.is_empty() {
@@ -86,24 +92,30 @@ fn details(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
         } else {
             format!(". {}", reason.meaning)
         };
-        wrapped(out, &format!("NULL: {}{meaning}", reason.word), &inner);
+        wrapped(out, &format!("NULL: {}{meaning}", reason.word), &inner, &further, page.width);
     }
     if let Some(mismatch) = &figure.mismatch {
         let again = mismatch.recomputed.map_or("NULL".into(), number);
-        wrapped(out, &format!("MISMATCH: the inputs give {again}, not the stored value"), &inner);
+        wrapped(
+            out,
+            &format!("MISMATCH: the inputs give {again}, not the stored value"),
+            &inner,
+            &further,
+            page.width,
+        );
     }
     for found in &figure.contradictions {
-        wrapped(out, &contradiction(found), &inner);
+        wrapped(out, &contradiction(found), &inner, &further, page.width);
     }
     for note in &figure.notes {
-        wrapped(out, note, &inner);
+        wrapped(out, note, &inner, &further, page.width);
     }
     if let Some(source) = &figure.source {
-        origin(out, source, &inner, files);
+        origin(out, source, &inner, page);
     }
 }
 
-fn children(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
+fn children(out: &mut String, figure: &Figure, indent: &str, page: &mut Page) {
     let last = figure.inputs.len().saturating_sub(1);
     for (n, input) in figure.inputs.iter().enumerate() {
         let input = &without_repetition(input, figure);
@@ -118,18 +130,20 @@ fn children(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) 
             .filter(|text| !text.is_empty())
             .collect::<Vec<_>>()
             .join(", ");
-        let _ = writeln!(out, "{indent}{branch}{} = {}", input.label, value(input));
         let deeper = format!("{indent}{below}");
+        let (inner, further) = (format!("{deeper}  "), format!("{deeper}    "));
+        let label = format!("{} = {}", input.label, value(input));
+        wrapped(out, &label, &format!("{indent}{branch}"), &inner, page.width);
         let place = match (&input.table, &input.column) {
             (Some(table), Some(column)) => format!("{}.{column}", table.trim_start_matches("analytics.")),
             _ => String::new(),
         };
         let line = [place, when].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("  ");
         if !line.is_empty() {
-            wrapped(out, &line, &format!("{deeper}  "));
+            wrapped(out, &line, &inner, &further, page.width);
         }
-        details(out, input, &deeper, files);
-        children(out, input, &deeper, files);
+        details(out, input, &deeper, page);
+        children(out, input, &deeper, page);
     }
 }
 
@@ -146,14 +160,17 @@ fn without_repetition(input: &Figure, above: &Figure) -> Figure {
     input
 }
 
-fn origin(out: &mut String, source: &Source, indent: &str, files: &mut Files) {
+fn origin(out: &mut String, source: &Source, indent: &str, page: &mut Page) {
     let sent = source
         .sent
         .as_deref()
         .map_or("did not send it".into(), |sent| format!("sent {}", one_line(sent)));
-    wrapped(out, &format!("FMP {} {} {sent}", source.endpoint, source.field), indent);
+    let further = format!("{indent}  ");
+    let line = format!("FMP {} {} {sent}", source.endpoint, source.field);
+    wrapped(out, &line, indent, &further, page.width);
     let row = source.row.map(|n| n.to_string()).unwrap_or_default();
-    let _ = writeln!(out, "{indent}row {row} of [{}], hash {}", files.number(source), source.row_hash);
+    let line = format!("row {row} of [{}], hash {}", page.number(source), source.row_hash);
+    wrapped(out, &line, indent, &further, page.width);
 }
 
 fn contradiction(found: &Contradiction) -> String {
@@ -165,16 +182,15 @@ fn contradiction(found: &Contradiction) -> String {
     text
 }
 
-/// Writes a text in lines no longer than [`WIDTH`]; continuation lines are indented further.
-fn wrapped(out: &mut String, text: &str, indent: &str) {
+/// Writes a text in lines no longer than `width`, with the indentation of the first line and of the others.
+fn wrapped(out: &mut String, text: &str, indent: &str, continuation: &str, width: usize) {
     let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     let text = one_line(&text);
-    let continuation = format!("{indent}  ");
     // Deep in the tree, lines may exceed the width, because each line gets at least 30 characters
     // after its indentation.
-    let options = textwrap::Options::new(WIDTH.max(indent.chars().count() + 30))
+    let options = textwrap::Options::new(width.max(indent.chars().count() + 30))
         .initial_indent(indent)
-        .subsequent_indent(&continuation)
+        .subsequent_indent(continuation)
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation)
         .break_words(false);
@@ -233,10 +249,10 @@ mod tests {
     #[test]
     fn long_texts_wrap_and_control_characters_are_escaped() {
         let mut out = String::new();
-        wrapped(&mut out, &"word ".repeat(60), "    ");
-        assert!(out.lines().count() > 2 && out.lines().all(|line| line.chars().count() <= WIDTH), "{out}");
+        wrapped(&mut out, &"word ".repeat(60), "    ", "      ", 80);
+        assert!(out.lines().count() > 2 && out.lines().all(|line| line.chars().count() <= 80), "{out}");
         out.clear();
-        wrapped(&mut out, "a\nb\u{1b}[1m\u{202e}c", "");
+        wrapped(&mut out, "a\nb\u{1b}[1m\u{202e}c", "", "", 80);
         assert_eq!(out, "a b\\u{1b}[1m\\u{202e}c\n");
     }
 }

@@ -117,23 +117,13 @@ fn columns(names: &[&str], numbers: &[usize]) -> Vec<Column> {
 }
 
 fn budget(of: &BudgetUsage, fmp_plan: &str) -> String {
-    let left =
-        |used: u64, limit: u64| format!("{} of {} left", count(limit.saturating_sub(used)), count(limit));
-    let mut parts = Vec::new();
-    match of.limit_per_minute {
-        Some(limit) => parts.push(format!("{} this minute", left(of.calls_last_minute, limit.into()))),
-        None => parts.push("no limit on calls".into()),
-    }
-    match of.limit_per_day {
-        Some(limit) => parts.push(format!("{} today (UTC)", left(of.calls_today, limit))),
-        None => parts.push(format!("{} made today (UTC)", count(of.calls_today))),
-    }
-    match of.limit_bytes {
-        Some(limit) => {
-            parts.push(format!("{} of {} received in 30 days", bytes(of.bytes_30_days), bytes(limit)))
-        }
-        None => parts.push(format!("{} received in 30 days", bytes(of.bytes_30_days))),
-    }
+    // Clients with a plan without limits record neither calls nor bytes.
+    let has_limit = of.limit_per_minute.is_some() || of.limit_per_day.is_some() || of.limit_bytes.is_some();
+    let mut parts = if has_limit || of.calls_today > 0 || of.bytes_30_days > 0 {
+        use_of_limits(of)
+    } else {
+        vec!["no limit, so calls are not counted".to_owned()]
+    };
     if let Some(until) = of.paused_until {
         parts.push(format!("paused until {} because FMP reported its limit", until.format("%H:%M:%S UTC")));
     }
@@ -141,6 +131,25 @@ fn budget(of: &BudgetUsage, fmp_plan: &str) -> String {
         parts.push(format!("stopped: {}", one_line(reason)));
     }
     format!("calls: FMP plan {fmp_plan}: {}", parts.join(", "))
+}
+
+fn use_of_limits(of: &BudgetUsage) -> Vec<String> {
+    let left =
+        |used: u64, limit: u64| format!("{} of {} left", count(limit.saturating_sub(used)), count(limit));
+    vec![
+        match of.limit_per_minute {
+            Some(limit) => format!("{} this minute", left(of.calls_last_minute, limit.into())),
+            None => "no limit on calls".into(),
+        },
+        match of.limit_per_day {
+            Some(limit) => format!("{} today (UTC)", left(of.calls_today, limit)),
+            None => format!("{} made today (UTC)", count(of.calls_today)),
+        },
+        match of.limit_bytes {
+            Some(limit) => format!("{} of {} received in 30 days", bytes(of.bytes_30_days), bytes(limit)),
+            None => format!("{} received in 30 days", bytes(of.bytes_30_days)),
+        },
+    ]
 }
 
 fn doubtful(of: &Status) -> String {

@@ -12,15 +12,20 @@ use findata_pipeline::{
     usage::Usage,
 };
 
-use super::{amount, bytes, count, counted, escape::one_line};
+use textwrap::core::display_width;
+
+use super::{amount, bytes, count, counted, escape::one_line, table::fill_indented};
 
 /// Maximum numbers of failure reasons shown, and of tasks named per reason. The others are only
 /// counted.
 const MAX_REASONS: usize = 8;
 const MAX_TASKS: usize = 3;
 
+/// The column of a line's text after its label, such as `note`.
+const TEXT: usize = 12;
+
 /// Formats the whole summary. `warehouse` is the name of the warehouse that has the figures.
-pub fn summary(run: &Summary, warehouse: &str, registry: &Registry) -> String {
+pub fn summary(run: &Summary, warehouse: &str, registry: &Registry, width: usize) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", headline(run));
     let stages = ["plan", "fetch", "load", "compute"];
@@ -63,7 +68,7 @@ pub fn summary(run: &Summary, warehouse: &str, registry: &Registry) -> String {
     }
     datasets(&mut out, run);
     tables(&mut out, run);
-    highlights(&mut out, &run.highlights, registry);
+    highlights(&mut out, &run.highlights, registry, width);
     for text in &run.unavailable {
         let _ = writeln!(out, "  NULL      {}", one_line(text));
     }
@@ -73,7 +78,19 @@ pub fn summary(run: &Summary, warehouse: &str, registry: &Registry) -> String {
     }
     failures(&mut out, run);
     let _ = writeln!(out, "\n  warehouse {warehouse}");
-    out
+    out.lines().map(|line| fitted(line, width) + "\n").collect()
+}
+
+/// Wraps a line that is longer than the width, below its text if it begins with a label.
+fn fitted(line: &str, width: usize) -> String {
+    if display_width(line) <= width {
+        return line.to_owned();
+    }
+    let text = line.trim_start();
+    let has_label = line
+        .split_at_checked(TEXT)
+        .is_some_and(|(label, text)| label.ends_with(' ') && !text.starts_with(' '));
+    fill_indented(text, width, line.len() - text.len(), if has_label && width >= 60 { TEXT } else { 4 })
 }
 
 fn headline(run: &Summary) -> String {
@@ -157,15 +174,17 @@ fn tables(out: &mut String, run: &Summary) {
     }
 }
 
-fn highlights(out: &mut String, companies: &[Highlight], registry: &Registry) {
+/// Writes the newest figures of some companies: as many as fit into the width.
+fn highlights(out: &mut String, companies: &[Highlight], registry: &Registry, width: usize) {
     if companies.is_empty() {
         return;
     }
-    let headings = registry.headlines().map(|h| format!(" {:>10}", h.heading));
+    let fit = width.saturating_sub(21) / 11;
+    let headings = registry.headlines().take(fit).map(|h| format!(" {:>10}", h.heading));
     let _ = writeln!(out, "\n  {:<8} {:>10}{}", "newest", "close", headings.collect::<String>());
     for company in companies {
         let close = figure(&company.figures, "close_price", |x| format!("{x:.2}"));
-        let cells = registry.headlines().map(|h| {
+        let cells = registry.headlines().take(fit).map(|h| {
             let text = figure(&company.figures, h.name, |x| match h.is_amount {
                 true => amount(x),
                 false if h.percent => format!("{:.1} %", x * 100.0),

@@ -5,7 +5,7 @@ mod layout;
 
 use std::borrow::Cow;
 
-use textwrap::core::display_width;
+use textwrap::{WordSplitter, core::display_width};
 
 use super::escape::one_line;
 use layout::Layout;
@@ -140,15 +140,21 @@ fn line(out: &mut String, cells: &[Cow<'_, str>], columns: &[Column], layout: &L
     out.push_str("|\n");
 }
 
+/// Options that do not break lines at hyphens, so that paths, dates and options stay whole. A word that is longer than
+/// a line is broken.
+fn at_spaces<'a>(width: usize) -> textwrap::Options<'a> {
+    textwrap::Options::new(width).word_splitter(WordSplitter::NoHyphenation)
+}
+
 /// Wraps a text at spaces.
 pub fn fill(text: &str, width: usize) -> String {
-    textwrap::fill(text, width)
+    textwrap::fill(text, at_spaces(width))
 }
 
 /// Wraps a text at spaces, and indents its first line and all others.
 pub fn fill_indented(text: &str, width: usize, first: usize, others: usize) -> String {
     let (first, others) = (" ".repeat(first), " ".repeat(others));
-    textwrap::fill(text, textwrap::Options::new(width).initial_indent(&first).subsequent_indent(&others))
+    textwrap::fill(text, at_spaces(width).initial_indent(&first).subsequent_indent(&others))
 }
 
 /// Cuts a text to a width, and marks the cut.

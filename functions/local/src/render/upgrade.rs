@@ -4,6 +4,8 @@ use std::{fmt::Write, path::Path};
 
 use findata_models::schema::Upgrade;
 
+use super::table::fill;
+
 /// How far an upgrade is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpgradeState {
@@ -18,7 +20,13 @@ pub enum UpgradeState {
 }
 
 /// Formats an upgrade. `previous` is the file from before it.
-pub fn upgrade(warehouse: &str, upgrade: &Upgrade, state: UpgradeState, previous: Option<&Path>) -> String {
+pub fn upgrade(
+    warehouse: &str,
+    upgrade: &Upgrade,
+    state: UpgradeState,
+    previous: Option<&Path>,
+    width: usize,
+) -> String {
     let version = match upgrade.stored_version {
         Some(stored) if stored == upgrade.version => format!("{stored}"),
         Some(stored) => format!("{stored} -> {}", upgrade.version),
@@ -49,13 +57,13 @@ pub fn upgrade(warehouse: &str, upgrade: &Upgrade, state: UpgradeState, previous
     }
     if let Some(previous) = previous {
         let size = std::fs::metadata(previous).map_or(0, |file| file.len());
-        let _ = writeln!(
-            text,
-            "the file from before is {} ({}): `findata upgrade --rollback` goes back to it;\n\
-             delete it when you no longer need it",
+        let kept = format!(
+            "the file from before is {} ({}): `findata upgrade --rollback` goes back to it; delete it when you no longer \
+             need it",
             previous.display(),
             super::bytes(size)
         );
+        let _ = writeln!(text, "{}", fill(&kept, width));
     }
     text
 }
