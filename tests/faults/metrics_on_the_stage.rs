@@ -59,6 +59,7 @@ fn a_faulty_file_ends_the_run_before_a_call() {
     let invocation = Invocation {
         id: "call-1".into(),
         at: "2026-09-18T10:00:00Z".parse().unwrap(),
+        deadline: None,
     };
     let (clock, telemetry) = (DayClock(today()), Telemetry::default());
     let ask = || {

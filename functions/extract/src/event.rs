@@ -8,7 +8,7 @@ use findata_domain::{
 };
 use findata_fmp::{CallContext, Deadline, Fmp};
 use findata_pipeline::{
-    ledger,
+    ledger::{self, Outcome},
     plan::BatchMessage,
     ports::{queue::Queue, stage::Stage},
 };
@@ -64,7 +64,9 @@ fn read(record: &SqsMessage) -> Result<BatchMessage> {
 async fn record_dead_letter(message: &BatchMessage, stage: &impl Stage, clock: &impl Clock) -> Result<()> {
     let reason = format!("the batch failed {MAX_RECEIVE_COUNT} times");
     tracing::error!(run = %message.run_id, batch = message.batch.id, "{reason}");
-    ledger::record_as_failed(message, &reason, stage, clock.now()).await.map(|_| ())
+    // The cause is unknown: a crash, a missing permission, or an outage of AWS, which can pass.
+    let failure = Outcome::failed_for_now(reason);
+    ledger::record_as_failed(message, &failure, stage, clock.now()).await.map(|_| ())
 }
 
 async fn fetch(
@@ -81,9 +83,8 @@ async fn fetch(
         // The error is permanent, so another delivery would fail in the same way.
         Err(error) => {
             tracing::error!(run = %message.run_id, batch = message.batch.id, %error, "batch recorded as failed: no FMP client");
-            return ledger::record_as_failed(message, &error.to_string(), stage, clock.now())
-                .await
-                .map(|_| ());
+            let failure = Outcome::failed(error.to_string());
+            return ledger::record_as_failed(message, &failure, stage, clock.now()).await.map(|_| ());
         }
     };
     // The client compares the run's start with the time a key was refused, so that a refused key is

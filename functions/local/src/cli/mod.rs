@@ -169,6 +169,9 @@ impl Failure {
             Failure::Run(Error::Reject(_)) => ("rejected", "change the request: the same one fails again"),
             Failure::Run(Error::NotOffered(_)) => ("not_offered", "leave out what FMP does not offer"),
             Failure::Run(Error::NotInPlan(_)) => ("not_in_plan", "leave it out, or use a larger FMP plan"),
+            Failure::Run(Error::Unreachable(_)) => {
+                ("stopped", "check the network and --fmp-url, then run again")
+            }
             Failure::Run(Error::Stop(_)) => ("stopped", "fix what the message names, then run again"),
             Failure::Run(Error::Damaged(_)) => ("damaged", "repair what the message names, then run again"),
             Failure::Run(Error::Budget(_)) => {
@@ -203,6 +206,7 @@ impl Failure {
             Failure::Run(
                 Error::Retry { .. }
                 | Error::Stop(_)
+                | Error::Unreachable(_)
                 | Error::NotInPlan(_)
                 | Error::Resource(_)
                 | Error::Damaged(_)
