@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{corrections::Correction, ttl_overrides::TtlOverrides};
+use crate::{corrections::Correction, named_universe::UniverseName, ttl_overrides::TtlOverrides};
 use findata_domain::{Error, Result, Symbol};
 
 /// Identifies a run. Ids sort by start time and are safe in object keys, paths and SQL.
@@ -109,6 +109,8 @@ pub enum Universe {
     Symbols(Vec<Symbol>),
     /// The current members of the S&P 500.
     Sp500,
+    /// The list that the stage has under this name when the run is planned.
+    Named(UniverseName),
 }
 
 /// A request for a run.

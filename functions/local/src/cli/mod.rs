@@ -36,6 +36,7 @@ mod sql;
 mod status;
 mod symbol_file;
 mod terminal;
+mod universe;
 mod upgrade;
 
 use std::{
@@ -89,6 +90,8 @@ enum Command {
     Prune(prune::Args),
     /// Start a run in a deployment on AWS
     Invoke(invoke::Args),
+    /// Store named lists of symbols on the stage, for the schedule of a deployment and for `invoke`
+    Universe(universe::Args),
     /// Show past runs, a run in progress, the call budget, and what is due
     Status(status::Args),
     /// Query the DuckDB warehouse
@@ -278,6 +281,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Plan(args) => plan::plan(&cli.global, &args).await,
         Command::Retry(args) => retry::retry(&cli.global, &args, &signals).await,
         Command::Replay(args) => replay::replay(&cli.global, &args, &signals).await,
+        Command::Universe(args) => universe::universe(&cli.global, &args).await,
         Command::Prune(args) => prune::prune(&cli.global, &args).await,
         Command::Invoke(args) => invoke::invoke(&cli.global, &args, &signals).await,
         Command::Status(args) => status::status(&cli.global, &args).await,
