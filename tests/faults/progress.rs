@@ -73,7 +73,9 @@ fn the_sweeper_sends_a_batch_again_only_without_progress_and_it_continues_from_i
         assert_eq!(resent, first);
         let done = findata_extract::handle(&resent, &fmp, &stage, &clock, None, None).await.unwrap();
         assert_eq!(done, BatchResult::Done { closed: true });
-        assert_eq!(server.calls() - planning, plan.calls(), "each task is fetched once");
+        // Companies without a market cap need a call that is not in the plan.
+        let follow_ups = server.calls_by_endpoint().get("shares-float").copied().unwrap_or_default();
+        assert_eq!(server.calls() - planning, plan.calls() + follow_ups, "each task is fetched once");
     });
 }
 
