@@ -16,7 +16,7 @@ SNOWFLAKE = {"FINDATA_BUS", "FINDATA_SNOWFLAKE_SECRET"} | {
     for name in ("ACCOUNT", "DATABASE", "ROLE", "SCHEMA", "STAGE", "URL", "USER", "WAREHOUSE")
 }
 ENVIRONMENT = {"Fanout": COMMON | FMP | {"FINDATA_BUS", "FINDATA_INDEX", "FINDATA_TTL"},
-               "Extract": COMMON | FMP | {"FINDATA_DEAD_LETTERS"},
+               "Extract": COMMON | FMP | {"FINDATA_DEAD_LETTERS", "FINDATA_RETRY_PAUSE"},
                "Load": COMMON | SNOWFLAKE, "Analytics": COMMON | SNOWFLAKE}
 OUTPUTS = {
     "BucketName",

@@ -231,6 +231,26 @@ class EventsTest(unittest.TestCase):
         self.assertGreaterEqual(second - first, 1.0)
 
 
+class AdoptionTest(unittest.TestCase):
+    def test_a_new_stack_takes_over_a_kept_bucket(self):
+        s3, cloudformation = client(URL, "s3"), client(URL, "cloudformation")
+        s3.create_bucket(Bucket="kept")
+        s3.put_object(Bucket="kept", Key="home/state/x.json", Body=b"{}")
+        bucket = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"}}}
+        names = {"StackName": "adopted", "ChangeSetName": "adopt"}
+        cloudformation.create_change_set(
+            **names, ChangeSetType="IMPORT", TemplateBody=json.dumps(bucket),
+            ResourcesToImport=[{"ResourceType": "AWS::S3::Bucket", "LogicalResourceId": "Bucket",
+                                "ResourceIdentifier": {"BucketName": "kept"}}])
+        cloudformation.get_waiter("change_set_create_complete").wait(**names, WaiterConfig={"Delay": 1})
+        cloudformation.execute_change_set(**names)
+        cloudformation.get_waiter("stack_import_complete").wait(StackName="adopted", WaiterConfig={"Delay": 1})
+        zips = {name.capitalize(): FOLDER / "stub_function.zip" for name in FUNCTIONS}
+        secrets = {"FmpSecretArn": FOLDER / "fmp", "SnowflakeSecretArn": FOLDER / "snowflake"}
+        self.assertEqual(deploy(URL, "adopted", zips, secrets, PARAMETERS)["BucketName"], "kept")
+        self.assertEqual(s3.get_object(Bucket="kept", Key="home/state/x.json")["Body"].read(), b"{}")
+
+
 class PermissionsTest(unittest.TestCase):
     """A function gets its role's credentials, and calls that its policy does not allow are denied."""
 

@@ -203,7 +203,13 @@ fn giving_up_a_bulk_batch_records_all_its_tasks_as_failed() {
         findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
         let message = queue.receive().unwrap().message;
         assert!(
-            ledger::record_as_failed(&message, "given up", &host.stage, chrono::DateTime::default()).await?
+            ledger::record_as_failed(
+                &message,
+                &Outcome::failed("given up"),
+                &host.stage,
+                chrono::DateTime::default()
+            )
+            .await?
         );
         let entries = ledger::entries(&host.stage, &request.run_id).await?;
         assert_eq!(entries[0].tasks.len(), symbols.len());

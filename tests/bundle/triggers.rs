@@ -168,7 +168,7 @@ fn the_invoke_command_requests_a_run_and_waits_for_it() {
     for (arguments, code, text) in [
         (vec!["invoke", "A'B"], 2, "A'B"),
         (vec!["invoke", "AAPL", "--wait"], 2, "--stage s3://"),
-        (vec!["invoke", "--universe", "all"], 2, "supports only sp500"),
+        (vec!["invoke", "--universe", "All"], 2, "is not the name of a universe"),
         (vec!["invoke", "AAPL", "--wait", "--stage", "/tmp/x"], 2, "not a valid S3 location"),
     ] {
         let output = invoke(&arguments).run();

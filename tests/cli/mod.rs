@@ -26,6 +26,7 @@ mod plan;
 mod show;
 mod signals;
 mod sql;
+mod universe;
 
 use findata_tests::{Command, Home, Output, Simulator, findata};
 use serde_json::Value;

@@ -43,7 +43,7 @@ fn classify(answer: &Answer) -> Action {
         Err(Error::CallLimit(_)) => Limited,
         Err(Error::Reject(_)) => Reject,
         Err(Error::NotInPlan(_)) => NotInPlan,
-        Err(Error::Stop(_)) => Stop,
+        Err(Error::Stop(_) | Error::Unreachable(_)) => Stop,
         Err(Error::Budget(_)) => Budget,
         Err(Error::Config(_)) => Config,
         Err(error @ (Error::Resource(_) | Error::Damaged(_) | Error::Interrupted(_))) => {

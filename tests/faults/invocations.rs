@@ -203,7 +203,7 @@ fn a_repeated_invocation_starts_one_run() {
         ttl: Default::default(),
     };
     let ask = |input: Value, id: &str, at: &str| {
-        let invocation = Invocation { id: id.into(), at: at.parse().unwrap() };
+        let invocation = Invocation { id: id.into(), at: at.parse().unwrap(), deadline: None };
         let clock = DayClock(today());
         wait(async {
             let telemetry = Telemetry::default();

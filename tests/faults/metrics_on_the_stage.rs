@@ -59,9 +59,11 @@ fn a_faulty_file_ends_the_run_before_a_call() {
     let invocation = Invocation {
         id: "call-1".into(),
         at: "2026-09-18T10:00:00Z".parse().unwrap(),
+        deadline: None,
     };
     let (clock, telemetry) = (DayClock(today()), Telemetry::default());
-    let ask = || {
+    let ask = |id: &str| {
+        let invocation = Invocation { id: id.into(), ..invocation.clone() };
         let input = json!({"symbols": ["AAPL"], "datasets": ["profile"]});
         wait(event::handle(
             input,
@@ -76,13 +78,14 @@ fn a_faulty_file_ends_the_run_before_a_call() {
         ))
         .unwrap()
     };
-    let answer = ask();
+    let answer = ask("call-1");
     assert_eq!((answer["status"].as_str(), answer["reason"].as_str()), (Some("failed"), Some(FAULTS)));
     assert!(matches!(&bus.events()[..], [Event::RunFailed { reason, .. }] if reason == FAULTS));
     assert_eq!(server.calls(), 0);
-    // A retry of the invocation starts the run if the file is right now.
+    // The run has ended. The next one starts if the file is right now.
     put(&home, SOUND);
-    assert_eq!(ask()["status"], "begun");
+    assert_eq!(ask("call-1")["status"], "ended");
+    assert_eq!(ask("call-2")["status"], "begun");
 }
 
 #[test]

@@ -65,6 +65,7 @@ impl Bundle {
         let usual = [
             ("FmpPlan", "unlimited"),
             ("FmpUrl", &server.url()),
+            ("RetryPause", "1"),
             ("SnowflakeAccount", &settings.account),
             ("SnowflakeUser", &settings.user),
             ("SnowflakeRoleName", &settings.role),

@@ -55,6 +55,12 @@ impl Simulator {
         self.inner().calls_by_endpoint()
     }
 
+    /// Replaces the faults, in the syntax of `--fault`, from the next call on.
+    pub fn set_faults(&self, faults: &[&str]) {
+        self.inner()
+            .set_faults(faults.iter().map(|text| text.parse::<Fault>().expect(text)).collect());
+    }
+
     /// The number of faults injected so far.
     pub fn faults_injected(&self) -> u64 {
         self.inner().faults().values().sum()

@@ -110,6 +110,7 @@ pub(crate) fn summarise(
     }
     failures.extend(symbols_without_data(plan, entries));
     failures.sort();
+    let status = status(plan, entries, budget_ended, &failures);
     let symbols = plan.symbols.len() as u64;
     let mut stages = metrics.stages.clone();
     stages.entry("load".into()).or_insert_with(|| rounded(loaded.seconds));
@@ -119,7 +120,7 @@ pub(crate) fn summarise(
     let staged: u64 = loaded.rows.values().map(|r| r.staged).sum();
     Summary {
         run_id: plan.run_id.clone(),
-        status: status(plan, entries, budget_ended, &failures),
+        status,
         started_at: metrics.started_at,
         seconds: rounded(seconds),
         symbols,
@@ -134,6 +135,7 @@ pub(crate) fn summarise(
         stages,
         budget: metrics.budget,
         connections: metrics.connections,
+        can_pass: can_pass(status, entries),
         failures,
         notes: [notes(plan, entries, &not_in_plan), loaded.notes, not_offered_notes(&not_offered)].concat(),
         warehouse: loaded.warehouse,
@@ -202,6 +204,16 @@ fn companies_that_left(entries: &[BatchEntry]) -> BTreeSet<&Option<Symbol>> {
         left.clear();
     }
     left
+}
+
+/// Whether a retry may help. During an outage, FMP may also send empty answers; one such answer in a run
+/// with rows does not prove an outage.
+fn can_pass(status: Status, entries: &[BatchEntry]) -> bool {
+    let is_outage = |outcome: &Outcome| {
+        outcome.can_pass()
+            || (status == Status::Failed && matches!(outcome, Outcome::UnexpectedlyEmpty { .. }))
+    };
+    entries.iter().flat_map(|entry| &entry.tasks).any(|record| is_outage(&record.outcome))
 }
 
 /// The status of a run. It is `Failed` if every symbol has a failure and none received a row. Empty

@@ -79,10 +79,7 @@ impl BatchWriter {
                 if error.ends_run() {
                     self.stop.get_or_insert_with(|| error.to_string());
                 }
-                Outcome::Failed {
-                    reason: error.to_string(),
-                    budget: matches!(error, Error::Budget(_) | Error::CallLimit(_)),
-                }
+                Outcome::of_error(&error, error.to_string())
             }
         };
         let (calls, bytes, fetched_at) = (answer.calls, answer.bytes, self.fetched_at);

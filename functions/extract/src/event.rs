@@ -1,6 +1,8 @@
 //! Handles SQS messages: fetches the batches of the task queue, and records those of the
 //! dead-letter queue as failed.
 
+use std::time::Duration;
+
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use findata_domain::{
     Error, Result,
@@ -8,9 +10,12 @@ use findata_domain::{
 };
 use findata_fmp::{CallContext, Deadline, Fmp};
 use findata_pipeline::{
-    ledger,
+    ledger::{self, Outcome},
     plan::BatchMessage,
-    ports::{queue::Queue, stage::Stage},
+    ports::{
+        queue::{Queue, Redelivery},
+        stage::Stage,
+    },
 };
 
 use crate::BatchResult;
@@ -18,20 +23,24 @@ use crate::BatchResult;
 /// Number of deliveries after which SQS moves a message to the dead-letter queue (`maxReceiveCount`
 /// in `infra/template.yaml`).
 pub const MAX_RECEIVE_COUNT: u32 = 3;
+/// The pause after the second failed delivery, divided by the pause after the first one.
+const BACKOFF_FACTOR: u32 = 5;
 
 /// Handles each message separately and reports the ones that failed, so that SQS delivers only
-/// those again.
+/// those again: after `pause`, and after a second failure after five times as long.
 ///
 /// `fmp` is the client, or the error that prevented its creation; `dead_letters` is the ARN of the
 /// dead-letter queue.
+#[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 pub async fn handle(
     event: SqsEvent,
     dead_letters: &str,
     fmp: Result<&Fmp>,
     stage: &impl Stage,
-    queue: &impl Queue,
+    queue: &(impl Queue + Redelivery),
     clock: &impl Clock,
     limit: Deadline,
+    pause: Duration,
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for record in &event.records {
@@ -51,9 +60,29 @@ pub async fn handle(
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = record.message_id.clone().unwrap_or_default();
             response.batch_item_failures.push(failure);
+            if !is_dead_letter {
+                deliver_again(record, pause, queue).await;
+            }
         }
     }
     response
+}
+
+/// Sets when SQS delivers a failed message again. Without this, it returns after the queue's visibility
+/// timeout, which must be much longer than an invocation.
+async fn deliver_again(record: &SqsMessage, pause: Duration, queue: &impl Redelivery) {
+    let Some(receipt) = &record.receipt_handle else {
+        return;
+    };
+    let count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+    let pause = match count.unwrap_or(1) {
+        // The next receive moves the message to the dead-letter queue.
+        MAX_RECEIVE_COUNT.. => Duration::ZERO,
+        count => pause * BACKOFF_FACTOR.pow(count.saturating_sub(1)),
+    };
+    if let Err(error) = queue.deliver_again(receipt, pause).await {
+        tracing::warn!(id = record.message_id, %error, "the message returns only after the visibility timeout");
+    }
 }
 
 fn read(record: &SqsMessage) -> Result<BatchMessage> {
@@ -64,7 +93,9 @@ fn read(record: &SqsMessage) -> Result<BatchMessage> {
 async fn record_dead_letter(message: &BatchMessage, stage: &impl Stage, clock: &impl Clock) -> Result<()> {
     let reason = format!("the batch failed {MAX_RECEIVE_COUNT} times");
     tracing::error!(run = %message.run_id, batch = message.batch.id, "{reason}");
-    ledger::record_as_failed(message, &reason, stage, clock.now()).await.map(|_| ())
+    // The cause is unknown: a crash, a missing permission, or an outage of AWS, which can pass.
+    let failure = Outcome::failed_for_now(reason);
+    ledger::record_as_failed(message, &failure, stage, clock.now()).await.map(|_| ())
 }
 
 async fn fetch(
@@ -81,9 +112,8 @@ async fn fetch(
         // The error is permanent, so another delivery would fail in the same way.
         Err(error) => {
             tracing::error!(run = %message.run_id, batch = message.batch.id, %error, "batch recorded as failed: no FMP client");
-            return ledger::record_as_failed(message, &error.to_string(), stage, clock.now())
-                .await
-                .map(|_| ());
+            let failure = Outcome::failed(error.to_string());
+            return ledger::record_as_failed(message, &failure, stage, clock.now()).await.map(|_| ());
         }
     };
     // The client compares the run's start with the time a key was refused, so that a refused key is

@@ -28,10 +28,13 @@ use journal::Journal;
 
 pub use limit::Limit;
 
-/// Maximum number of successive invocations in which a batch of bulk files may only wait. An
-/// invocation lasts up to five minutes, and the pause between two files is shorter, so this is a
+/// Maximum number of successive invocations in which a batch of bulk files may only wait for the pause
+/// between two files. An invocation lasts up to five minutes, and the pause is shorter, so this is a
 /// fault. Without a limit, the batch would be queued forever.
 pub const MAX_WAITS: u32 = 15;
+/// Maximum number of successive invocations in which a batch may only wait for the shared call budget:
+/// about a day. Other runs with the key may use the whole budget for hours.
+pub const MAX_BUDGET_WAITS: u32 = 300;
 
 /// The result of handling one message.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,8 +68,8 @@ enum Attempt {
 /// file with a checkpoint.
 ///
 /// # Errors
-/// The stage's errors, and `Retry` if the time ran out before a single task was done, or
-/// [`MAX_WAITS`] times for a batch of bulk files: the message should be delivered again.
+/// The stage's errors, and `Retry` if the time ran out before a single task was done although the batch did
+/// not wait, or if it waited too often: the message should be delivered again.
 pub async fn handle(
     message: &BatchMessage,
     fmp: &Fmp,
@@ -78,6 +81,7 @@ pub async fn handle(
     let limit = &limit.into();
     let (run, batch) = (&message.run_id, &message.batch);
     let is_bulk = batch.fetch_mode == FetchMode::BulkFile;
+    let (started, waited_before) = (Instant::now(), fmp.stats().waited_seconds());
     let key = ledger::batch_key(run, &batch.id);
     if stage.get(&key).await?.is_none() {
         let message = &ledger::resume_point(message, stage).await?;
@@ -100,23 +104,28 @@ pub async fn handle(
                 let checkpoint_key = ledger::checkpoint_key(run, &batch.id, message.checkpoints);
                 if !stage::write_json_once(stage, &checkpoint_key, &checkpoint).await? {
                     tracing::info!(%run, batch = batch.id, "another invocation wrote this checkpoint first");
-                    // That invocation has queued the rest of the batch. If this one did so too,
-                    // each file would be requested twice.
-                    if is_bulk {
-                        return Ok(BatchResult::Done { closed: false });
-                    }
+                    // That invocation has queued the rest of the batch. If this one did so too, each
+                    // of the other tasks would be requested twice.
+                    return Ok(BatchResult::Done { closed: false });
                 }
                 let checkpoints = message.checkpoints + 1;
                 let rest = BatchMessage { checkpoints, waits: 0, ..message.clone() };
                 return Ok(BatchResult::Rest(Box::new(rest)));
             }
-            // The batch spent its time waiting for the pause between two bulk files, which is not a
-            // failed attempt.
-            Attempt::NoProgress if is_bulk && message.waits < MAX_WAITS => {
-                let rest = BatchMessage { waits: message.waits + 1, ..message.clone() };
-                return Ok(BatchResult::Rest(Box::new(rest)));
-            }
             Attempt::NoProgress => {
+                // Waiting for the shared call budget, or for the pause between two bulk files, is not a
+                // failed attempt.
+                let waited = fmp.stats().waited_seconds() - waited_before;
+                let most = match waited > started.elapsed().as_secs_f64() / 2.0 {
+                    true => MAX_BUDGET_WAITS,
+                    false if is_bulk => MAX_WAITS,
+                    false => 0,
+                };
+                if message.waits < most && !limit.is_stopped() {
+                    ledger::note_wait(message, stage).await?;
+                    let rest = BatchMessage { waits: message.waits + 1, ..message.clone() };
+                    return Ok(BatchResult::Rest(Box::new(rest)));
+                }
                 return Err(Error::retry(format!(
                     "time ran out before any task of batch {} was finished",
                     batch.id

@@ -1,6 +1,6 @@
 //! Runs extract on AWS Lambda.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use findata_aws::{
@@ -17,6 +17,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+/// Seconds until a failed batch is delivered again, unless the environment sets them.
+const RETRY_PAUSE: u64 = 60;
+
 struct Extract {
     config: SdkConfig,
     access: FmpAccess,
@@ -25,6 +28,7 @@ struct Extract {
     dead_letters: String,
     stage: S3Stage,
     queue: SqsQueue,
+    pause: Duration,
     clock: AnyClock,
 }
 
@@ -35,6 +39,7 @@ impl Function for Extract {
             (environment.text("FINDATA_QUEUE_URL"), environment.text("FINDATA_DEAD_LETTERS"));
         let access = environment.read(FmpAccess::from_variables);
         let secret = environment.text("FINDATA_FMP_SECRET");
+        let pause = Duration::from_secs(environment.parsed("FINDATA_RETRY_PAUSE").unwrap_or(RETRY_PAUSE));
         let clock = access.kind.receipt(environment.clock());
         let (config, place) = environment.open().await?;
         Ok(Extract {
@@ -44,6 +49,7 @@ impl Function for Extract {
             dead_letters,
             stage: S3Stage::new(&config, place),
             queue: SqsQueue::new(&config, queue),
+            pause,
             clock,
             config,
         })
@@ -59,8 +65,17 @@ impl Function for Extract {
             })
             .await;
         let limit = Deadline::before(invocation.deadline, Instant::now());
-        let response =
-            event::handle(event, &self.dead_letters, fmp, &self.stage, &self.queue, &self.clock, limit).await;
+        let response = event::handle(
+            event,
+            &self.dead_letters,
+            fmp,
+            &self.stage,
+            &self.queue,
+            &self.clock,
+            limit,
+            self.pause,
+        )
+        .await;
         serde_json::to_value(response).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))
     }
 }

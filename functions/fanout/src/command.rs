@@ -50,7 +50,7 @@ pub fn read(
         }
         (Some(symbols), None) => Universe::Symbols(symbols),
         (None, Some("sp500")) => Universe::Sp500,
-        (None, Some(other)) => return Err(invalid(&format!("unknown universe {other:?}"))),
+        (None, Some(name)) => Universe::Named(name.parse()?),
         (None, None) if input.retry.is_some() => Universe::Symbols(Vec::new()),
         (None, None) => return Err(invalid("the request names neither symbols nor a universe")),
         (Some(_), Some(_)) => return Err(invalid("the request has both symbols and a universe")),
@@ -128,7 +128,7 @@ mod tests {
             json!({"symbols": ["A'; drop table x"]}),
             json!({"symbols": ["../x"]}),
             json!({"symbols": ["AAPL"], "universe": "sp500"}),
-            json!({"universe": "everything"}),
+            json!({"universe": "../everything"}),
             json!({"universe": "sp500", "ttl": "profile=soon"}),
             json!({"symbols": ["AAPL"], "run_id": "a/b"}),
             json!({"symbols": ["AAPL"], "run_id": "my-run"}),

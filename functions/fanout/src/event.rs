@@ -1,6 +1,8 @@
 //! Handles invocations of fanout, which come from a rule on the bus, a schedule or a direct call.
 //! Each passes a JSON object.
 
+use std::time::Instant;
+
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result, clock::Clock, hash};
@@ -8,6 +10,7 @@ use findata_fmp::{CallContext, Fmp, claim_source};
 use findata_models::metrics::Registry;
 use findata_pipeline::{
     ledger, metrics_file,
+    plan::Plan,
     ports::{
         bus::{Bus, Event},
         queue::Queue,
@@ -32,6 +35,8 @@ pub struct Invocation {
     pub id: String,
     /// When the invocation started, by the real clock.
     pub at: DateTime<Utc>,
+    /// When planning must end, so that the outcome can be stored before Lambda ends the invocation.
+    pub deadline: Option<Instant>,
 }
 
 /// Executes the command in an input. If a run cannot start, writes a summary with the status
@@ -68,7 +73,7 @@ pub async fn handle(
     };
     match command::read(&input, defaults, clock.now(), || new_id) {
         Ok(Command::Sweep { patience }) => {
-            let swept = sweep::sweep(stage, queue, bus, invocation.at, patience).await?;
+            let mut swept = sweep::sweep(stage, queue, bus, invocation.at, patience).await?;
             // CloudWatch bills each metric for every hour in which it is written, so zeros are not
             // written.
             if swept.open > 0 {
@@ -77,7 +82,23 @@ pub async fn handle(
             if swept.failed > 0 {
                 telemetry.emit(invocation.at, &[("RunsFailed", swept.failed as f64, "Count")]);
             }
-            Ok(json!(swept))
+            let mut response = json!(swept);
+            let mut started = Vec::new();
+            let begun = Instant::now();
+            for request in std::mem::take(&mut swept.due) {
+                // A start needs time to wait for FMP. The next sweep starts the other runs.
+                let is_late = invocation
+                    .deadline
+                    .is_some_and(|deadline| begun.elapsed() > deadline.saturating_duration_since(begun) / 2);
+                if !is_late {
+                    started.push(
+                        start_run(&request, invocation, fmp.clone(), stage, queue, bus, clock, telemetry)
+                            .await?,
+                    );
+                }
+            }
+            response["started"] = json!(started);
+            Ok(response)
         }
         Ok(Command::Run(request)) => {
             start_run(&request, invocation, fmp, stage, queue, bus, clock, telemetry).await
@@ -144,6 +165,16 @@ async fn check_metrics(stage: &impl Stage) -> Result<()> {
     Registry::built_in()?.with_custom(&file, &metrics_file::name_on_stage()).map(|_| ())
 }
 
+/// How far an attempt to start a run came.
+enum Start {
+    /// The run has a plan, and its batches are on the queue.
+    Planned(Plan),
+    /// The time ran out while the attempt waited for the shared call budget.
+    Waiting,
+    /// The run had ended before.
+    Ended,
+}
+
 #[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 async fn start_run(
     request: &Request,
@@ -156,18 +187,46 @@ async fn start_run(
     telemetry: &Telemetry,
 ) -> Result<Value> {
     let run_id = &request.run_id;
+    let begun = Instant::now();
     let started = async {
+        // The request is stored first, so that the sweeper can start the run again, whatever happens.
+        stage::write_json_once(stage, &ledger::request_key(run_id), request).await?;
+        if stage.get(&ledger::summary_key(run_id)).await?.is_some() {
+            return Ok(Start::Ended);
+        }
         check_metrics(stage).await?;
         let fmp = fmp?;
         claim_source(stage, fmp.url()).await?;
         let (run, max_calls) = (run_id.clone(), request.options.max_calls);
         fmp.begin(&CallContext { run, begun: invocation.at, max_calls });
-        let plan = crate::handle(request, fmp, stage, queue, clock).await;
+        let waited = fmp.stats().waited_seconds();
+        let planned = crate::handle(request, fmp, stage, queue, clock);
+        let plan = match invocation.deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline.into(), planned).await.ok(),
+            None => Some(planned.await),
+        };
         fmp.finish().await;
-        plan
+        match plan {
+            Some(plan) => plan.map(Start::Planned),
+            // Waiting for the shared call budget is not a failure.
+            None if fmp.stats().waited_seconds() - waited > begun.elapsed().as_secs_f64() / 2.0 => {
+                Ok(Start::Waiting)
+            }
+            None => Err(Error::Unreachable(format!(
+                "{} did not answer the calls that plan the run within {} seconds",
+                fmp.url(),
+                begun.elapsed().as_secs()
+            ))),
+        }
     };
     let error = match started.await {
-        Ok(plan) => {
+        // The message was delivered again.
+        Ok(Start::Ended) => return Ok(json!({"run_id": run_id, "status": "ended"})),
+        Ok(Start::Waiting) => {
+            tracing::warn!(run = %run_id, "the run waits for the shared call budget; the sweeper starts it again");
+            return Ok(json!({"run_id": run_id, "status": "waiting"}));
+        }
+        Ok(Start::Planned(plan)) => {
             tracing::info!(run = %run_id, batches = plan.batches.len(), calls = plan.calls(), "run started");
             return Ok(
                 json!({"run_id": run_id, "status": "begun", "batches": plan.batches.len(), "calls": plan.calls()}),
@@ -178,7 +237,11 @@ async fn start_run(
     };
     tracing::error!(run = %run_id, %error, "cannot start the run");
     let reason = error.to_string();
-    let summary = Summary::failed(run_id, invocation.at, &reason);
+    let summary = Summary {
+        seconds: (begun.elapsed().as_secs_f64() * 1e3).round() / 1e3,
+        can_pass: error.can_pass(),
+        ..Summary::failed(run_id, invocation.at, &reason)
+    };
     // The stage itself may be broken; the event on the bus reports the failure either way.
     match stage::write_json_once(stage, &ledger::summary_key(run_id), &summary).await {
         Ok(false) => {}

@@ -2,13 +2,15 @@
 //!
 //! [`corrections`] reads the user's corrections; [`universe`] resolves the symbols; [`market`] reads the change feeds; [`planner`] compares the
 //! request with the fetch log and decides for every dataset and symbol whether to fetch it, and
-//! why. [`sweep`] recovers stalled runs.
+//! why. [`sweep`] recovers stalled runs; `retry` repeats scheduled runs that failed for a reason that can
+//! pass.
 
 pub mod command;
 pub mod corrections;
 pub mod event;
 pub mod market;
 pub mod planner;
+mod retry;
 pub mod sweep;
 pub mod universe;
 

@@ -1,5 +1,7 @@
 //! Runs fanout on AWS Lambda.
 
+use std::time::Instant;
+
 use findata_aws::{
     SdkConfig,
     eventbridge::EventBridge,
@@ -13,7 +15,7 @@ use findata_fanout::{
     command::Defaults,
     event::{self, Invocation},
 };
-use findata_fmp::{Fmp, FmpAccess};
+use findata_fmp::{Deadline, Fmp, FmpAccess};
 use findata_pipeline::telemetry::Telemetry;
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -66,7 +68,12 @@ impl Function for Fanout {
                 self.access.open(secrets::reader(&self.config, &self.secret), self.stage.clone())
             })
             .await;
-        let invocation = Invocation { id: invocation.id, at: invocation.started_at };
+        let limit = Deadline::before(invocation.deadline, Instant::now());
+        let invocation = Invocation {
+            id: invocation.id,
+            at: invocation.started_at,
+            deadline: Some(limit.wait),
+        };
         event::handle(
             input,
             &invocation,

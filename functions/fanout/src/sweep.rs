@@ -1,31 +1,39 @@
 //! The sweeper: recovers runs whose messages or events were lost.
 //!
-//! The sweeper looks at the runs of the last three days that have no summary, and records when it
-//! first saw each run's current step. If a step takes longer than its patience, the sweeper repeats
-//! the message or event that should have started the step: it sends missing batches again, or it
-//! rewrites the object that closed the previous step, which S3 announces like the first write.
+//! The sweeper looks at the runs of the last three days that have no summary, and records when each
+//! run's current step last made progress. If a step makes no progress for longer than its patience, the
+//! sweeper repeats the message or event that should have started the step: it starts a run without a plan
+//! again, it sends missing batches again, or it rewrites the object that closed the previous step, which
+//! S3 announces like the first write. The module `retry` decides which scheduled runs are retried.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Days, Duration, Utc};
 use findata_domain::Result;
 use findata_pipeline::{
-    ledger,
+    ledger::{self, Outcome},
     plan::BatchMessage,
     ports::{
         bus::{Bus, Event},
         queue::Queue,
         stage::{self, Stage},
     },
-    run::RunId,
+    run::{Request, RunId},
     summary::Summary,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::retry;
+
 /// Days before today in which the sweeper looks for open runs.
 const DAYS_BACK: u64 = 3;
-/// How long fetching may take before it is recovered. A first load of the S&P 500 on the smallest
-/// FMP plan takes half an hour.
+/// How long planning may take before the run is started again: the three attempts by Lambda take up to 18
+/// minutes.
+const PLAN_PATIENCE: Duration = Duration::minutes(20);
+/// How long the sweeper starts a run without a plan again, until it closes the run.
+const MAX_PLANNING: Duration = Duration::hours(24);
+/// How long fetching may take without a new batch entry or checkpoint before it is recovered. SQS hides
+/// the message of a crashed invocation for half an hour.
 const FETCH_PATIENCE: Duration = Duration::minutes(60);
 /// How long load or analytics may take before the sweeper repeats it. A Lambda function may run for at
 /// most 15 minutes.
@@ -35,7 +43,7 @@ const STEP_PATIENCE: Duration = Duration::minutes(20);
 const MAX_RECOVERIES: u32 = 5;
 
 /// What one sweep found and did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Swept {
     /// Number of runs without a summary.
     pub open: usize,
@@ -50,12 +58,16 @@ pub struct Swept {
     /// Number of these runs that end as failed. A run whose fetch step was given up continues with
     /// the data that it has.
     pub failed: usize,
+    /// Runs to start: those without a plan, and retries of scheduled runs.
+    #[serde(skip)]
+    pub due: Vec<Request>,
 }
 
 /// The step that a run has not finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Step {
+    Plan,
     Fetch,
     Load,
     Compute,
@@ -65,10 +77,13 @@ enum Step {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct OpenStep {
     step: Step,
-    /// When the step was first seen or last recovered.
+    /// When the step was first seen, last made progress or was last recovered.
     since: DateTime<Utc>,
     #[serde(alias = "helped")]
     recoveries: u32,
+    /// Number of the run's batch entries and checkpoints when the step was last seen.
+    #[serde(default)]
+    progress: usize,
 }
 
 /// Sweeps once. `patience`, if given, replaces the patience of every step; `now` is the real
@@ -84,21 +99,27 @@ pub async fn sweep(
     patience: Option<Duration>,
 ) -> Result<Swept> {
     let mut swept = Swept::default();
-    for (run, keys) in open_runs(stage, now).await? {
+    let runs = recent_runs(stage, now).await?;
+    for (run, keys) in runs.iter().filter(|(run, keys)| !keys.contains(&ledger::summary_key(run))) {
         swept.open += 1;
         let age = run.started().map_or(0.0, |started| (now - started).as_seconds_f64() / 60.0);
         swept.oldest_minutes = swept.oldest_minutes.max(age);
-        if keys.contains(&ledger::plan_key(&run)) {
-            recover_run(&run, &keys, stage, queue, bus, now, patience, &mut swept).await?;
+        if keys.contains(&ledger::plan_key(run)) {
+            recover_run(run, keys, stage, queue, bus, now, patience, &mut swept).await?;
+        } else if keys.contains(&ledger::request_key(run)) {
+            restart_run(run, stage, bus, now, patience, &mut swept).await?;
         }
     }
+    swept.due.extend(retry::due(&runs, stage, now, patience).await?);
     Ok(swept)
 }
 
-/// Returns the runs of the last [`DAYS_BACK`] days that have no summary, with the keys of their
-/// ledgers.
-async fn open_runs(stage: &impl Stage, now: DateTime<Utc>) -> Result<BTreeMap<RunId, BTreeSet<String>>> {
-    let mut runs: BTreeMap<RunId, BTreeSet<String>> = BTreeMap::new();
+/// Runs, with the keys of their ledgers.
+pub(crate) type Runs = BTreeMap<RunId, BTreeSet<String>>;
+
+/// Returns the runs of the last [`DAYS_BACK`] days.
+async fn recent_runs(stage: &impl Stage, now: DateTime<Utc>) -> Result<Runs> {
+    let mut runs = Runs::new();
     for back in 0..=DAYS_BACK {
         let day = (now - Days::new(back)).format("%Y%m%d");
         for key in stage.list(&format!("runs/{day}")).await? {
@@ -108,8 +129,51 @@ async fn open_runs(stage: &impl Stage, now: DateTime<Utc>) -> Result<BTreeMap<Ru
             }
         }
     }
-    runs.retain(|run, keys| !keys.contains(&ledger::summary_key(run)));
     Ok(runs)
+}
+
+/// Adds a run that has no plan to the runs to start, or closes it after [`MAX_PLANNING`].
+async fn restart_run(
+    run: &RunId,
+    stage: &impl Stage,
+    bus: &impl Bus,
+    now: DateTime<Utc>,
+    patience: Option<Duration>,
+    swept: &mut Swept,
+) -> Result<()> {
+    if due_recovery(run, Step::Plan, 0, stage, now, patience).await?.is_none() {
+        return Ok(());
+    }
+    let age = run.started().map_or(Duration::zero(), |started| now - started);
+    let request: Option<Request> = stage::read_json(stage, &ledger::request_key(run)).await?;
+    match request {
+        Some(request) if age < MAX_PLANNING || patience.is_some() => {
+            tracing::warn!(%run, "starting a run without a plan again");
+            swept.due.push(request);
+        }
+        _ => {
+            let reason = format!("the run could not be planned within {} hours", MAX_PLANNING.num_hours());
+            let summary = Summary::failed(run, run.started().unwrap_or(now), &reason);
+            close_as_failed(&summary, reason, stage, bus, swept).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn close_as_failed(
+    summary: &Summary,
+    reason: String,
+    stage: &impl Stage,
+    bus: &impl Bus,
+    swept: &mut Swept,
+) -> Result<()> {
+    let run = &summary.run_id;
+    if stage::write_json_once(stage, &ledger::summary_key(run), summary).await? {
+        bus.publish(Event::RunFailed { run_id: run.to_string(), reason }).await?;
+    }
+    swept.closed += 1;
+    swept.failed += 1;
+    Ok(())
 }
 
 #[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
@@ -133,23 +197,29 @@ async fn recover_run(
         (true, false) => Step::Load,
         (true, true) => Step::Compute,
     };
-    let Some(recoveries) = due_recovery(run, step, stage, now, patience).await? else {
+    let is_progress = |key: &&String| {
+        key.starts_with(&ledger::batches_prefix(run)) || key.starts_with(&ledger::checkpoints_prefix(run))
+    };
+    let progress = keys.iter().filter(is_progress).count();
+    let Some(recoveries) = due_recovery(run, step, progress, stage, now, patience).await? else {
         return Ok(());
     };
     tracing::warn!(%run, ?step, recoveries, "recovering a stalled run");
     // A sweep with an explicit patience, requested by a person, never closes a run.
     let give_up = recoveries > MAX_RECOVERIES && patience.is_none();
     match step {
+        // A run without a plan is started again by `restart_run`.
+        Step::Plan => {}
         Step::Fetch => {
             let plan = ledger::plan(stage, run).await?;
             let missing =
                 plan.batches.iter().filter(|batch| !keys.contains(&ledger::batch_key(run, &batch.id)));
             let messages = BatchMessage::of_plan(&plan, missing);
             if give_up {
+                let reason =
+                    format!("no invocation finished the batch, though it was sent {recoveries} times");
                 for message in &messages {
-                    let reason =
-                        format!("no invocation finished the batch, though it was sent {recoveries} times");
-                    ledger::record_as_failed(message, &reason, stage, now).await?;
+                    ledger::record_as_failed(message, &Outcome::failed(&reason), stage, now).await?;
                 }
                 swept.closed += 1;
             } else {
@@ -161,11 +231,7 @@ async fn recover_run(
             let plan = ledger::plan(stage, run).await?;
             let reason = blocker_reason(run, step, stage).await?;
             let summary = Summary::abandoned(&plan, run.started().unwrap_or(now), &reason);
-            if stage::write_json_once(stage, &ledger::summary_key(run), &summary).await? {
-                bus.publish(Event::RunFailed { run_id: run.to_string(), reason }).await?;
-            }
-            swept.closed += 1;
-            swept.failed += 1;
+            close_as_failed(&summary, reason, stage, bus, swept).await?;
         }
         Step::Load => rewrite(&ledger::staged_key(run), stage, swept).await?,
         Step::Compute => rewrite(&ledger::loaded_key(run), stage, swept).await?,
@@ -173,26 +239,37 @@ async fn recover_run(
     Ok(())
 }
 
-/// Counts a recovery of the open step if its patience is over. Returns the number of recoveries so
+/// Counts a recovery of the open step if it made no progress for longer than its patience. Returns the number of recoveries so
 /// far, or `None` if the step still has time or another sweep recovers it.
 async fn due_recovery(
     run: &RunId,
     step: Step,
+    progress: usize,
     stage: &impl Stage,
     now: DateTime<Utc>,
     patience: Option<Duration>,
 ) -> Result<Option<u32>> {
     let key = format!("runs/{run}/swept.json");
     let before = stage.get(&key).await?;
-    // Without a readable record, the patience of load and compute starts now, that of fetching at
-    // the run's start.
+    // Without a readable record, the patience of load and compute starts now, that of planning and
+    // fetching at the run's start.
     let stored: Option<OpenStep> = before.as_ref().and_then(|object| stage::from_json_or_none(&object.body));
-    let since = run.started().filter(|_| step == Step::Fetch).unwrap_or(now);
-    let mut open = stored.filter(|open| open.step == step).unwrap_or(OpenStep { step, since, recoveries: 0 });
+    let since = run.started().filter(|_| matches!(step, Step::Plan | Step::Fetch)).unwrap_or(now);
+    let mut open =
+        stored
+            .filter(|open| open.step == step)
+            .unwrap_or(OpenStep { step, since, recoveries: 0, progress });
+    if open.progress < progress {
+        open = OpenStep { step, since: now, recoveries: 0, progress };
+    }
     // A clock that was ahead must not postpone the recovery.
     open.since = open.since.min(now);
-    let default = if step == Step::Fetch { FETCH_PATIENCE } else { STEP_PATIENCE };
-    let patience = patience.unwrap_or(default * 2_i32.pow(open.recoveries));
+    let default = match step {
+        Step::Plan => PLAN_PATIENCE,
+        Step::Fetch => FETCH_PATIENCE * 2_i32.pow(open.recoveries),
+        Step::Load | Step::Compute => STEP_PATIENCE * 2_i32.pow(open.recoveries),
+    };
+    let patience = patience.unwrap_or(default);
     let is_due = now - open.since >= patience;
     if is_due {
         (open.since, open.recoveries) = (now, open.recoveries + 1);

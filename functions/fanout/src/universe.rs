@@ -18,6 +18,7 @@ use findata_fmp::{Fmp, SourceKind};
 use findata_pipeline::{
     landing::Landing,
     ledger::{self, BatchEntry, Outcome, TaskRecord},
+    named_universe::{self, UniverseName},
     plan::{FetchMode, Task, Window},
     ports::stage::{self, Stage},
     run::{Request, Universe},
@@ -48,17 +49,26 @@ pub struct Members {
 /// list on two days.
 ///
 /// # Errors
-/// `Reject` if the universe is empty; FMP's errors if no other call can succeed.
+/// `Reject` if the universe is empty, or if the stage has no list of its name; FMP's errors if no other call can succeed.
 pub async fn resolve(
     request: &Request,
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
 ) -> Result<Members> {
-    let Universe::Symbols(symbols) = &request.universe else {
-        return sp500(request, fmp, stage, clock).await;
-    };
-    from_symbols(symbols)
+    match &request.universe {
+        Universe::Symbols(symbols) => from_symbols(symbols),
+        Universe::Named(name) => named(name, stage).await,
+        Universe::Sp500 => sp500(request, fmp, stage, clock).await,
+    }
+}
+
+async fn named(name: &UniverseName, stage: &impl Stage) -> Result<Members> {
+    let list = named_universe::read(stage, name).await?;
+    let mut members = from_symbols(&list.symbols)?;
+    let (number, day) = (members.symbols.len(), list.stored_at.date_naive());
+    members.notes.push(format!("universe {name} as stored on {day}: {number} symbols"));
+    Ok(members)
 }
 
 /// Resolves the universe from the stored list, without a call.
@@ -66,8 +76,10 @@ pub async fn resolve(
 /// # Errors
 /// As for [`resolve`].
 pub async fn last_known(request: &Request, stage: &impl Stage) -> Result<Members> {
-    if let Universe::Symbols(symbols) = &request.universe {
-        return from_symbols(symbols);
+    match &request.universe {
+        Universe::Symbols(symbols) => return from_symbols(symbols),
+        Universe::Named(name) => return named(name, stage).await,
+        Universe::Sp500 => {}
     }
     let stored = stage.get(CONSTITUENTS_KEY).await?;
     match stored.and_then(|object| Constituents::read(&object.body)) {

@@ -7,13 +7,18 @@ use aws_sdk_sqs::{Client, config::retry::RetryConfig, types::SendMessageBatchReq
 
 use super::{MAX_ATTEMPTS, failure};
 use findata_domain::{Error, Result};
-use findata_pipeline::{plan::BatchMessage, ports::queue::Queue};
+use findata_pipeline::{
+    plan::BatchMessage,
+    ports::queue::{Queue, Redelivery},
+};
 
 /// Maximum number of messages that SQS accepts in one request.
 const MAX_MESSAGES: usize = 10;
 /// Maximum total size of the messages in one request, in bytes. SQS accepts one mebibyte per
 /// request. The difference leaves room for the rest of the request.
 const MAX_BYTES: usize = 1_000_000;
+/// Maximum time in seconds for which SQS hides a message.
+const MAX_VISIBILITY: i32 = 43_200;
 
 /// An SQS queue.
 #[derive(Debug, Clone)]
@@ -88,6 +93,21 @@ impl Queue for SqsQueue {
             }
         }
         Ok(())
+    }
+}
+
+impl Redelivery for SqsQueue {
+    async fn deliver_again(&self, receipt: &str, pause: Duration) -> Result<()> {
+        let seconds = i32::try_from(pause.as_secs()).unwrap_or(MAX_VISIBILITY).min(MAX_VISIBILITY);
+        let changed = self
+            .client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt)
+            .visibility_timeout(seconds)
+            .send()
+            .await;
+        changed.map(|_| ()).map_err(|e| failure(&self.url, "sqs:ChangeMessageVisibility", e))
     }
 }
 

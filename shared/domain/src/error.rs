@@ -27,6 +27,9 @@ pub enum Error {
     /// Every other call would fail in the same way: stop the run.
     #[error("{0}")]
     Stop(String),
+    /// FMP does not respond at all: stop the run. The cause may pass, so a later run may succeed.
+    #[error("{0}")]
+    Unreachable(String),
     /// An object on the stage is unreadable or was changed after it was written: repair or replace
     /// the object, and continue with work that does not depend on it.
     #[error("{0}")]
@@ -59,11 +62,18 @@ impl Error {
         Error::Retry { reason: reason.into(), after: None }
     }
 
+    /// Returns whether the cause can pass without a person or a change of the request, so that a later run may
+    /// succeed.
+    pub fn can_pass(&self) -> bool {
+        matches!(self, Error::Retry { .. } | Error::Unreachable(_))
+    }
+
     /// Returns whether the run must make no further calls.
     pub fn ends_run(&self) -> bool {
         matches!(
             self,
             Error::Stop(_)
+                | Error::Unreachable(_)
                 | Error::Resource(_)
                 | Error::Damaged(_)
                 | Error::Budget(_)

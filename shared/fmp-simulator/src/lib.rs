@@ -180,6 +180,11 @@ impl FmpServer {
         self.shared.calls_by_endpoint()
     }
 
+    /// Replaces the faults to inject.
+    pub fn set_faults(&self, faults: Vec<Fault>) {
+        self.shared.set_faults(faults);
+    }
+
     /// How often each kind of fault was injected.
     pub fn faults(&self) -> BTreeMap<Kind, u64> {
         self.shared.faults()

@@ -45,6 +45,8 @@ pub(super) struct Shared {
     window: Mutex<VecDeque<Instant>>,
     /// Number of requests of each URL, by the URL's hash. Counted only if faults are configured.
     attempts: Mutex<HashMap<u64, u32>>,
+    /// The faults to inject, which can be changed while the server runs.
+    faults: Mutex<Vec<Fault>>,
     /// Becomes true when the server stops.
     stop: watch::Receiver<bool>,
 }
@@ -61,6 +63,7 @@ impl Shared {
         stop: watch::Receiver<bool>,
     ) -> Self {
         Shared {
+            faults: Mutex::new(options.faults.clone()),
             answers,
             options,
             connections,
@@ -82,6 +85,11 @@ impl Shared {
         let names = plan::ENDPOINTS.iter().map(|(name, _)| *name).chain(["other"]);
         let counts = self.by_endpoint.iter().map(|c| c.load(Ordering::Relaxed));
         names.zip(counts).filter(|(_, n)| *n > 0).collect()
+    }
+
+    /// Replaces the faults to inject.
+    pub(super) fn set_faults(&self, faults: Vec<Fault>) {
+        *lock(&self.faults) = faults;
     }
 
     /// How often each kind of fault was injected.
@@ -134,8 +142,9 @@ impl Shared {
     }
 
     /// The first configured fault that applies to this call.
-    fn fault(&self, endpoint: &str, query: &Query) -> Option<&Fault> {
-        if self.options.faults.is_empty() {
+    fn fault(&self, endpoint: &str, query: &Query) -> Option<Fault> {
+        let faults = lock(&self.faults).clone();
+        if faults.is_empty() {
             return None;
         }
         let mut parts: Vec<String> =
@@ -150,7 +159,7 @@ impl Shared {
         };
         let symbols = query.get("symbol").or_else(|| query.get("symbols")).unwrap_or_default();
         let call = Call { endpoint, symbols, url: &url };
-        let fault = self.options.faults.iter().find(|f| f.applies_to(self.options.seed, &call, attempt))?;
+        let fault = faults.into_iter().find(|f| f.applies_to(self.options.seed, &call, attempt))?;
         *lock(&self.injected).entry(fault.kind).or_insert(0) += 1;
         Some(fault)
     }
@@ -203,8 +212,8 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
             response(200, "text/csv", Body::from_stream(stream::iter(chunks)))
         }
         (Answer::Refused(status, text), None) => response(status, JSON, text),
-        (Answer::Json(json), Some(fault)) => respond(fault, json, JSON, stop()).await,
-        (Answer::Csv(chunks), Some(fault)) => respond(fault, chunks.collect(), "text/csv", stop()).await,
-        (Answer::Refused(_, text), Some(fault)) => respond(fault, text, JSON, stop()).await,
+        (Answer::Json(json), Some(fault)) => respond(&fault, json, JSON, stop()).await,
+        (Answer::Csv(chunks), Some(fault)) => respond(&fault, chunks.collect(), "text/csv", stop()).await,
+        (Answer::Refused(_, text), Some(fault)) => respond(&fault, text, JSON, stop()).await,
     }
 }

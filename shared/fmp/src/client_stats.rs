@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// Counters of one client. All its calls update them.
 #[derive(Debug, Default)]
 pub struct ClientStats {
@@ -73,6 +75,12 @@ impl ClientStats {
         add(&self.waited_micros, wait);
     }
 
+    /// Starts to measure a wait for the rate limiter. The wait is counted when the returned guard is dropped,
+    /// which also happens if the call is cancelled.
+    pub(super) fn wait(&self) -> Waiting<'_> {
+        Waiting { stats: self, since: Instant::now() }
+    }
+
     pub(super) fn limit_answer(&self) {
         self.limit_answers.fetch_add(1, Relaxed);
     }
@@ -118,6 +126,18 @@ fn add(micros: &AtomicU64, time: Duration) {
         return;
     }
     micros.fetch_add(time.as_micros() as u64, Relaxed);
+}
+
+/// Guard of a call that waits for the rate limiter.
+pub(super) struct Waiting<'a> {
+    stats: &'a ClientStats,
+    since: Instant,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.stats.waited(self.since.elapsed());
+    }
 }
 
 /// Guard of a call in flight.

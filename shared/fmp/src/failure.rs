@@ -143,9 +143,8 @@ impl From<Failure> for Error {
             Failure::Rejected(message) => Error::Reject(message),
             Failure::NotInPlan(message) => Error::NotInPlan(message),
             Failure::NotOffered(message) => Error::NotOffered(message),
-            Failure::RefusedKey(message)
-            | Failure::RefusedAccess(message)
-            | Failure::Unreachable(message) => Error::Stop(message),
+            Failure::RefusedKey(message) | Failure::RefusedAccess(message) => Error::Stop(message),
+            Failure::Unreachable(message) => Error::Unreachable(message),
             Failure::BandwidthUsedUp(message) | Failure::LimitedKey(message) => Error::Budget(message),
             Failure::LimitedCall(message) => Error::CallLimit(message),
             Failure::Local(error) => error,

@@ -35,7 +35,8 @@ pub struct CommandInput {
     /// The symbols to fetch; cannot be combined with `universe`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub symbols: Option<Vec<Symbol>>,
-    /// `sp500` for the members of the S&P 500; cannot be combined with `symbols`.
+    /// `sp500` for the members of the S&P 500, or the name of a list on the stage; cannot be combined with
+    /// `symbols`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub universe: Option<String>,
     /// An earlier run, whose failed tasks are fetched again.

@@ -30,7 +30,7 @@ use findata_domain::{Error, Result};
 pub use closing::{close_after, close_fetching};
 pub use keys::{
     batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, checkpoints_prefix, loaded_key,
-    loads_again, plan_key, staged_key, summary_key,
+    loads_again, plan_key, request_key, retries_key, staged_key, summary_key, wait_key,
 };
 pub use objects::{BatchEntry, Blocker, Loaded, Staged};
 pub use outcome::{Outcome, TaskRecord};
@@ -59,27 +59,27 @@ pub async fn record_blocker(
 
 /// Records the unfinished tasks of a batch as failed, so that its run can close. Keeps the results
 /// of tasks that the batch's checkpoints record as finished. Returns whether this call closed the
-/// fetch step. Idempotent.
+/// fetch step. `failure` is the outcome of these tasks. Idempotent.
 ///
 /// # Errors
 /// The stage's errors.
 pub async fn record_as_failed(
     message: &BatchMessage,
-    reason: &str,
+    failure: &Outcome,
     stage: &impl Stage,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let message = &with_all_checkpoints(message, stage).await?;
+    let message = &resume_point(message, stage).await?;
     let (run, batch) = (&message.run_id, &message.batch);
     let mut entry = checkpoints(message, stage).await?;
     let tasks = tasks(message, stage).await?;
     if let Some(bulk) = entry.bulk.take().filter(|bulk| bulk.phase != BulkPhase::FallingBack) {
         let pending = pending(&tasks, &entry);
-        let records = bulk.records(&tasks, Some(&Outcome::failed(reason)));
+        let records = bulk.records(&tasks, Some(failure));
         entry.tasks.extend(records.into_iter().filter(|record| pending.contains(&record.task)));
     }
     for task in pending(&tasks, &entry) {
-        let outcome = Outcome::failed(reason);
+        let outcome = failure.clone();
         entry.tasks.push(TaskRecord {
             task,
             outcome,
@@ -108,28 +108,29 @@ pub async fn checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<B
     Ok(entry)
 }
 
-/// Sets the number of checkpoints in the message of a bulk batch to the number that exists on the
-/// stage. Returns any other message unchanged. The queue may deliver the batch's first message
-/// again after checkpoints were written. Its number is then too low, and the tasks of these
-/// checkpoints would be fetched twice.
+/// Returns the message with the number of checkpoints that exist on the stage. The queue may deliver the
+/// batch's first message again after checkpoints were written, and the sweeper sends that message again.
+/// Its number is then too low, and the tasks of these checkpoints would be fetched twice.
 ///
 /// # Errors
 /// The stage's errors.
 pub async fn resume_point(message: &BatchMessage, stage: &impl Stage) -> Result<BatchMessage> {
-    match message.batch.fetch_mode {
-        FetchMode::BulkFile => with_all_checkpoints(message, stage).await,
-        FetchMode::PerSymbol | FetchMode::BatchQuote => Ok(message.clone()),
-    }
-}
-
-/// Returns the message with the number of checkpoints that exist on the stage.
-async fn with_all_checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<BatchMessage> {
     let (run, batch) = (&message.run_id, &message.batch);
     let mut message = message.clone();
     while stage.get(&checkpoint_key(run, &batch.id, message.checkpoints)).await?.is_some() {
         message.checkpoints += 1;
     }
     Ok(message)
+}
+
+/// Records that a batch waited in one invocation. The sweeper sends a batch again only if its run makes no
+/// progress, and a batch that waits would otherwise look lost.
+///
+/// # Errors
+/// The stage's errors.
+pub async fn note_wait(message: &BatchMessage, stage: &impl Stage) -> Result<()> {
+    let key = wait_key(&message.run_id, &message.batch.id, message.waits);
+    stage::write_json_once(stage, &key, &BatchEntry::new("")).await.map(|_| ())
 }
 
 /// Returns the tasks of a message. A bulk batch has too many for a message, so its tasks are read

@@ -17,6 +17,7 @@ pub mod freshness;
 pub mod landing;
 pub mod ledger;
 pub mod metrics_file;
+pub mod named_universe;
 pub mod plan;
 pub mod ports;
 pub mod prune;

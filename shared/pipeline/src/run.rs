@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{corrections::Correction, ttl_overrides::TtlOverrides};
+use crate::{corrections::Correction, named_universe::UniverseName, ttl_overrides::TtlOverrides};
 use findata_domain::{Error, Result, Symbol};
 
 /// Identifies a run. Ids sort by start time and are safe in object keys, paths and SQL.
@@ -15,6 +15,8 @@ pub struct RunId(String);
 
 /// Salt of the ids of scheduled runs.
 const SCHEDULED: u32 = 0;
+/// Maximum number of retries of a scheduled run.
+pub const MAX_RETRIES: u32 = 2;
 
 impl RunId {
     /// Creates an id from the start time and a salt, which distinguishes runs that start in the
@@ -28,9 +30,24 @@ impl RunId {
         RunId::new(tick, SCHEDULED)
     }
 
-    /// Returns whether the run is scheduled. Other runs take precedence over scheduled runs.
+    /// Creates the id of a retry of a scheduled run. Retries are numbered from 1 to [`MAX_RETRIES`].
+    pub fn retry(at: DateTime<Utc>, number: u32) -> Self {
+        RunId::new(at, retry_salt(number))
+    }
+
+    /// Returns whether the schedule started the run, or a retry of such a run. Other runs take precedence
+    /// over these runs.
     pub fn is_scheduled(&self) -> bool {
-        self.started().is_some() && self.0.ends_with(&format!("-{SCHEDULED:08x}"))
+        self.has_salt(SCHEDULED) || (1..=MAX_RETRIES).any(|number| self.has_salt(retry_salt(number)))
+    }
+
+    /// Returns whether the schedule started the run.
+    pub fn is_of_schedule(&self) -> bool {
+        self.has_salt(SCHEDULED)
+    }
+
+    fn has_salt(&self, salt: u32) -> bool {
+        self.started().is_some() && self.0.ends_with(&format!("-{salt:08x}"))
     }
 
     /// Returns the start time, or `None` if [`RunId::new`] did not create the id.
@@ -43,6 +60,12 @@ impl RunId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The salts of retries are the largest ones. A hash, which is the salt of other runs, equals one of them
+/// with a probability of one in two billion.
+fn retry_salt(number: u32) -> u32 {
+    u32::MAX - number
 }
 
 impl FromStr for RunId {
@@ -86,6 +109,8 @@ pub enum Universe {
     Symbols(Vec<Symbol>),
     /// The current members of the S&P 500.
     Sp500,
+    /// The list that the stage has under this name when the run is planned.
+    Named(UniverseName),
 }
 
 /// A request for a run.
@@ -262,6 +287,8 @@ mod tests {
             !id.is_scheduled()
                 && RunId::scheduled("2026-11-22T20:15:33.120Z".parse().unwrap()).is_scheduled()
         );
+        let retry = RunId::retry("2026-11-22T20:20:33.120Z".parse().unwrap(), 2);
+        assert!(retry.is_scheduled() && !retry.is_of_schedule());
         assert!(
             "a'b".parse::<RunId>().is_err()
                 && "../x".parse::<RunId>().is_err()

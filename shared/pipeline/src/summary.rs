@@ -198,6 +198,10 @@ pub struct Summary {
     pub connections: Connections,
     /// Failed tasks.
     pub failures: Vec<Failure>,
+    /// Whether the run failed, or tasks failed, for a reason that can pass, such as an outage of FMP. The
+    /// sweeper then retries a scheduled run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub can_pass: bool,
     /// Remarks that are not failures, such as datasets outside the FMP plan or the use of the
     /// bundled list of S&P 500 members.
     pub notes: Vec<String>,
@@ -255,6 +259,7 @@ impl Summary {
             budget: BudgetUse::default(),
             connections: Connections::default(),
             failures: Vec::new(),
+            can_pass: false,
             notes: vec![reason.to_owned()],
             warehouse: Usage::default(),
             cost: Cost::default(),

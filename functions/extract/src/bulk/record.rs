@@ -85,8 +85,7 @@ impl<S: Stage> BulkBatch<'_, S> {
                 self.fall_back(file, clock.now()).await?;
             }
             Err(error) => {
-                let budget = matches!(error, Error::Budget(_) | Error::CallLimit(_));
-                let outcome = |reason| Outcome::Failed { reason, budget };
+                let outcome = |reason: String| Outcome::of_error(&error, reason);
                 if error.ends_run() {
                     self.writer.stop.get_or_insert_with(|| error.to_string());
                     stop = Some(outcome(error.to_string()));

@@ -96,10 +96,7 @@ fn failed_tasks_are_due_at_once_and_empty_ones_after_a_day() {
     let mut fetch_log = FetchLog::default();
     let options = only("dividends");
     let first = tasks_due(&options, &fetch_log, "2026-11-20T22:00:00Z");
-    note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Failed {
-        reason: "x".into(),
-        budget: false,
-    });
+    note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::failed("x"));
     assert_eq!(tasks_due(&options, &fetch_log, "2026-11-20T22:00:01Z").len(), 1);
     note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Empty);
     assert!(tasks_due(&options, &fetch_log, "2026-11-21T21:00:00Z").is_empty());

@@ -11,6 +11,7 @@ use findata_domain::Error;
 use findata_pipeline::{
     command_input::CommandInput,
     ledger::{self, Blocker},
+    named_universe::UniverseName,
     ports::{
         bus::REQUESTED,
         stage::{self, Stage},
@@ -36,8 +37,8 @@ pub(crate) struct Args {
     /// Symbols, separated by commas
     #[arg(value_name = "A,B", value_delimiter = ',')]
     symbols: Vec<String>,
-    /// Run for a whole universe; only sp500 is supported
-    #[arg(long, value_name = "sp500", conflicts_with = "symbols")]
+    /// Run for a universe: sp500, or a list stored with `findata universe put`
+    #[arg(long, value_name = "sp500|NAME", conflicts_with = "symbols")]
     universe: Option<String>,
     /// Repeat only the failed tasks of this run
     #[arg(long, value_name = "RUN", conflicts_with_all = ["symbols", "universe"])]
@@ -107,8 +108,8 @@ fn input(args: &Args, run_id: &RunId) -> Result<CommandInput, Failure> {
     input.universe = args.universe.clone();
     match args.universe.as_deref() {
         Some("sp500") => {}
-        Some(other) => {
-            return Err(Failure::Usage(format!("--universe {other}: a deployment supports only sp500")));
+        Some(name) => {
+            name.parse::<UniverseName>()?;
         }
         None if args.retry.is_some() => {}
         None if args.symbols.is_empty() => {

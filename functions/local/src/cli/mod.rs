@@ -38,6 +38,7 @@ mod sql;
 mod status;
 mod symbol_file;
 mod terminal;
+mod universe;
 mod upgrade;
 
 use std::{
@@ -91,6 +92,8 @@ enum Command {
     Prune(prune::Args),
     /// Start a run in a deployment on AWS
     Invoke(invoke::Args),
+    /// Store named lists of symbols on the stage, for the schedule of a deployment and for `invoke`
+    Universe(universe::Args),
     /// Show past runs, a run in progress, the call budget, and what is due
     Status(status::Args),
     /// Query the DuckDB warehouse
@@ -171,6 +174,9 @@ impl Failure {
             Failure::Run(Error::Reject(_)) => ("rejected", "change the request: the same one fails again"),
             Failure::Run(Error::NotOffered(_)) => ("not_offered", "leave out what FMP does not offer"),
             Failure::Run(Error::NotInPlan(_)) => ("not_in_plan", "leave it out, or use a larger FMP plan"),
+            Failure::Run(Error::Unreachable(_)) => {
+                ("stopped", "check the network and --fmp-url, then run again")
+            }
             Failure::Run(Error::Stop(_)) => ("stopped", "fix what the message names, then run again"),
             Failure::Run(Error::Damaged(_)) => ("damaged", "repair what the message names, then run again"),
             Failure::Run(Error::Budget(_)) => {
@@ -205,6 +211,7 @@ impl Failure {
             Failure::Run(
                 Error::Retry { .. }
                 | Error::Stop(_)
+                | Error::Unreachable(_)
                 | Error::NotInPlan(_)
                 | Error::Resource(_)
                 | Error::Damaged(_)
@@ -276,6 +283,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Plan(args) => plan::plan(&cli.global, &args).await,
         Command::Retry(args) => retry::retry(&cli.global, &args, &signals).await,
         Command::Replay(args) => replay::replay(&cli.global, &args, &signals).await,
+        Command::Universe(args) => universe::universe(&cli.global, &args).await,
         Command::Prune(args) => prune::prune(&cli.global, &args).await,
         Command::Invoke(args) => invoke::invoke(&cli.global, &args, &signals).await,
         Command::Status(args) => status::status(&cli.global, &args).await,

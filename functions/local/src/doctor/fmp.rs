@@ -62,7 +62,9 @@ fn fix(error: &Error) -> &'static str {
             "wait until the limit of the key resets, or use a larger plan"
         }
         Error::NotInPlan(_) => "check the plan of the key at financialmodelingprep.com",
-        Error::Retry { .. } => "check the network and the address in --fmp-url, and try again later",
+        Error::Retry { .. } | Error::Unreachable(_) => {
+            "check the network and the address in --fmp-url, and try again later"
+        }
         _ => "fix the problem that the message names",
     }
 }

@@ -8,7 +8,7 @@ use findata_extract::journal;
 use findata_load::refill;
 use findata_pipeline::{
     binding::bind_warehouse,
-    ledger,
+    ledger::{self, Outcome},
     plan::BatchMessage,
     ports::{
         stage::{self, Stage},
@@ -127,7 +127,8 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         for batch in plan.batches.into_iter().filter(|b| !keys.contains(&ledger::batch_key(run, &b.id))) {
             let message = BatchMessage::new(run.clone(), batch);
             self.recover_journal(&message).await?;
-            ledger::record_as_failed(&message, "the run was interrupted", &self.stage, clock.now()).await?;
+            let failure = Outcome::failed("the run was interrupted");
+            ledger::record_as_failed(&message, &failure, &self.stage, clock.now()).await?;
         }
         ledger::close_fetching(&self.stage, run).await?;
         findata_load::handle(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;

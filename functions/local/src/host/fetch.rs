@@ -6,7 +6,7 @@ use findata_domain::{Error, Result, clock::Clock};
 use findata_extract::{BatchResult, Limit, journal};
 use findata_fmp::Fmp;
 use findata_pipeline::{
-    ledger,
+    ledger::{self, Outcome},
     plan::BatchMessage,
     ports::{stage::Stage, warehouse::Warehouse},
 };
@@ -65,7 +65,8 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
                     tracing::warn!(batch = message.batch.id, %error, "the answers of a batch are lost");
                 }
                 let reason = format!("the batch failed {} times: {error}", crate::queue::MAX_RECEIVE_COUNT);
-                ledger::record_as_failed(&message, &reason, &self.stage, self.clock.now()).await?;
+                let failure = Outcome::of_error(&error, reason);
+                ledger::record_as_failed(&message, &failure, &self.stage, self.clock.now()).await?;
             }
         }
         if self.stop.is_cancelled() {

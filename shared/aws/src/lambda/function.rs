@@ -85,6 +85,7 @@ fn diagnostic(error: Error) -> Diagnostic {
         Error::NotOffered(_) => "NotOffered",
         Error::NotInPlan(_) => "NotInPlan",
         Error::Stop(_) => "Stop",
+        Error::Unreachable(_) => "Unreachable",
         Error::Resource(_) => "Resource",
         Error::Damaged(_) => "Damaged",
         Error::Budget(_) => "Budget",

@@ -211,9 +211,9 @@ impl Fmp {
             let closed = |_| Failure::Local(Error::Stop("the FMP client is closed".into()));
             let slot = self.unless_halted(self.slots.acquire()).await?.map_err(closed)?;
             self.wait_for_limit(self.call_limits.wait_for_key(endpoint), state).await?;
-            let waiting_since = Instant::now();
+            let waiting = self.stats.wait();
             let permit = self.unless_halted(self.rate_limiter.permit()).await;
-            self.stats.waited(waiting_since.elapsed());
+            drop(waiting);
             let permit = permit??;
             // If a cooldown started or the breaker opened in the meantime, drops the permit, which
             // returns it, and waits again.

@@ -29,6 +29,22 @@ pub fn checkpoint_key(run: &RunId, batch: &str, number: u32) -> String {
     format!("{}{batch}-{number}.json", checkpoints_prefix(run))
 }
 
+/// Key of the object that shows that a batch waited in one invocation, without calling FMP. Nothing reads
+/// its content: the sweeper counts such objects as progress.
+pub fn wait_key(run: &RunId, batch: &str, number: u32) -> String {
+    format!("{}{batch}-wait-{number}.json", checkpoints_prefix(run))
+}
+
+/// Key of the run's request, which fanout writes before it does anything else for the run.
+pub fn request_key(run: &RunId) -> String {
+    format!("runs/{run}/request.json")
+}
+
+/// Key of the object that lists the retries of a scheduled run.
+pub fn retries_key(run: &RunId) -> String {
+    format!("runs/{run}/retries.json")
+}
+
 /// Key of a function's blocker, which records why its work on the run stopped; see
 /// [`super::record_blocker`].
 pub fn blocker_key(run: &RunId, function: &str) -> String {

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{FetchMode, Task};
+use findata_domain::Error;
 
 /// Reason shown for [`Outcome::UnknownSymbol`].
 const UNKNOWN_SYMBOL: &str =
@@ -46,19 +47,40 @@ pub enum Outcome {
         reason: String,
         /// Whether the task was abandoned because the run reached its call limit.
         budget: bool,
+        /// Whether the cause can pass, such as an outage of FMP, so that a retry of the run may help.
+        can_pass: bool,
     },
 }
 
 impl Outcome {
-    /// A failure with a cause other than the run's call limit.
+    /// A failure with a cause that stays, other than the run's call limit.
     pub fn failed(reason: impl Into<String>) -> Self {
-        Outcome::Failed { reason: reason.into(), budget: false }
+        Outcome::Failed { reason: reason.into(), budget: false, can_pass: false }
+    }
+
+    /// A failure with a cause that can pass.
+    pub fn failed_for_now(reason: impl Into<String>) -> Self {
+        Outcome::Failed { reason: reason.into(), budget: false, can_pass: true }
+    }
+
+    /// A failure because of an error; `reason` describes it.
+    pub fn of_error(error: &Error, reason: impl Into<String>) -> Self {
+        Outcome::Failed {
+            reason: reason.into(),
+            budget: matches!(error, Error::Budget(_) | Error::CallLimit(_)),
+            can_pass: error.can_pass(),
+        }
     }
 
     /// A failure because every row of the answer is quarantined; `first` is the reason of the first
     /// row.
     pub fn quarantined(first: &str) -> Self {
         Outcome::failed(format!("every row of the answer is quarantined; the first: {first}"))
+    }
+
+    /// Returns whether the task failed for a reason that can pass.
+    pub fn can_pass(&self) -> bool {
+        matches!(self, Outcome::Failed { can_pass: true, .. })
     }
 
     /// Returns why the task failed, in one line, or `None` if it did not fail.
@@ -97,6 +119,8 @@ enum Stored {
         reason: String,
         budget: bool,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        can_pass: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unknown_symbol: bool,
     },
 }
@@ -116,7 +140,7 @@ impl From<Stored> for Outcome {
             {
                 Outcome::UnknownSymbol
             }
-            Stored::Failed { reason, budget, .. } => Outcome::Failed { reason, budget },
+            Stored::Failed { reason, budget, can_pass, .. } => Outcome::Failed { reason, budget, can_pass },
         }
     }
 }
@@ -132,9 +156,12 @@ impl From<Outcome> for Stored {
             Outcome::UnknownSymbol => Stored::Failed {
                 reason: UNKNOWN_SYMBOL.into(),
                 budget: false,
+                can_pass: false,
                 unknown_symbol: true,
             },
-            Outcome::Failed { reason, budget } => Stored::Failed { reason, budget, unknown_symbol: false },
+            Outcome::Failed { reason, budget, can_pass } => {
+                Stored::Failed { reason, budget, can_pass, unknown_symbol: false }
+            }
         }
     }
 }
@@ -175,7 +202,8 @@ mod tests {
             Outcome::NotOffered { reason: "three times".into() },
             Outcome::NotInPlan { reason: "402".into() },
             Outcome::UnknownSymbol,
-            Outcome::Failed { reason: "timeout".into(), budget: true },
+            Outcome::of_error(&Error::Budget("used up".into()), "timeout"),
+            Outcome::of_error(&Error::retry("503"), "503"),
         ] {
             let stored = serde_json::to_value(&outcome).unwrap();
             assert_eq!(serde_json::from_value::<Outcome>(stored.clone()).unwrap(), outcome, "{stored}");
