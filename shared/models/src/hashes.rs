@@ -180,8 +180,9 @@ mod tests {
     use crate::Models;
 
     /// Tables and views that were added after builds stopped storing raw hashes.
-    const ADDED: [&str; 7] = [
+    const ADDED: [&str; 8] = [
         "tables/fact_dividends.sql",
+        "tables/fact_intraday_prices.sql",
         "tables/fact_sector_ranks.sql",
         "tables/fact_splits.sql",
         "views/dim_index_membership.sql",
@@ -246,6 +247,7 @@ mod tests {
             "tables/fact_financials_history.sql",
             "tables/fact_financials_ttm_history.sql",
             "tables/fact_growth_rates_history.sql",
+            "tables/fact_intraday_prices.sql",
             "tables/fact_market_metrics_history.sql",
             "tables/fact_sector_ranks.sql",
             "tables/fact_splits.sql",

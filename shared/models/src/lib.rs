@@ -292,6 +292,7 @@ const TABLES: &[(&str, &str)] = files![
     "tables/fact_financials_history.sql",
     "tables/fact_financials_ttm_history.sql",
     "tables/fact_growth_rates_history.sql",
+    "tables/fact_intraday_prices.sql",
     "tables/fact_market_metrics_history.sql",
     "tables/fact_sector_ranks.sql",
     "tables/fact_splits.sql",

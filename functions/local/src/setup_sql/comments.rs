@@ -24,7 +24,8 @@ pub(super) fn with_comments(file: &Model, models: &Models, comments: &[TableComm
             return sql.to_owned();
         };
         // The names of the columns may be part of the statement.
-        let query = rest.strip_prefix(" as\n").or_else(|| rest.split_once("\n) as\n").map(|(_, query)| query));
+        let query =
+            rest.strip_prefix(" as\n").or_else(|| rest.split_once("\n) as\n").map(|(_, query)| query));
         return query.map_or_else(
             || sql.to_owned(),
             |query| format!("{before}{create} ({columns})\ncomment = {about}\nas\n{query}"),
