@@ -51,6 +51,16 @@ pub struct LoadedTicks {
 }
 
 impl LoadedTicks {
+    /// Adds the result of a later load.
+    pub fn add(&mut self, later: LoadedTicks) {
+        self.files += later.files;
+        self.ticks += later.ticks;
+        self.duplicates += later.duplicates;
+        self.quarantined += later.quarantined;
+        self.bars += later.bars;
+        self.damaged = later.damaged;
+    }
+
     /// Returns whether the load changed the warehouse.
     pub fn has_changes(&self) -> bool {
         self.files > 0 || self.bars > 0

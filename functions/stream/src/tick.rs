@@ -246,7 +246,7 @@ mod tests {
             (with("\"AAPL\"", "1", "1", "1763692200"), "out_of_range: exchange_time"),
             (with("\"AAPL\"", "1", "1", "1763692200000000000"), "unreadable_field: exchange_time"),
             (with("\"AAPL\"", "1", "1", "1763692200000000"), "future_time"),
-            (format!("{:1$}", "x", MAX_RECORD + 1), "record_too_large"),
+            ("x".repeat(MAX_RECORD + 1), "record_too_large"),
         ] {
             let reason = parsed(&record).unwrap_err();
             assert!(reason.starts_with(code) && reason.len() < 250, "{code}: {reason}");

@@ -34,6 +34,7 @@ mod signals;
 mod snowflake_env;
 mod sql;
 mod status;
+mod stream;
 mod symbol_file;
 mod terminal;
 mod upgrade;
@@ -87,6 +88,8 @@ enum Command {
     /// Delete the objects of old runs from the stage, except those that a rebuild of the warehouse
     /// needs
     Prune(prune::Args),
+    /// Land market prices from standard input, and load them into one-minute bars
+    Stream(stream::Args),
     /// Start a run in a deployment on AWS
     Invoke(invoke::Args),
     /// Show past runs, a run in progress, the call budget, and what is due
@@ -275,6 +278,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Retry(args) => retry::retry(&cli.global, &args, &signals).await,
         Command::Replay(args) => replay::replay(&cli.global, &args, &signals).await,
         Command::Prune(args) => prune::prune(&cli.global, &args).await,
+        Command::Stream(args) => stream::stream(&cli.global, &args, &signals).await,
         Command::Invoke(args) => invoke::invoke(&cli.global, &args, &signals).await,
         Command::Status(args) => status::status(&cli.global, &args).await,
         Command::Sql(args) => sql::sql(&cli.global, &args),
