@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fanout", &["aws", "domain", "fmp", "models", "pipeline"]),
     ("extract", &["aws", "domain", "fmp", "pipeline"]),
     ("load", &["aws", "domain", "pipeline", "snowflake"]),
+    ("stream", &["aws", "domain", "pipeline"]),
     ("analytics", &["aws", "domain", "models", "pipeline", "snowflake"]),
 ];
 

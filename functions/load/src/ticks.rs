@@ -13,7 +13,10 @@ use findata_domain::{Result, catalog::PRICE_TICKS, clock::Clock, schema_version}
 use findata_pipeline::{
     batch::Batch,
     landing::StagedFile,
-    ports::{stage::Stage, warehouse::Warehouse},
+    ports::{
+        stage::{self, Stage},
+        warehouse::Warehouse,
+    },
     run::RunId,
     tick_file::{FOLDER, TickFile, folder_of},
     write_fence::WriteFence,
@@ -24,9 +27,14 @@ use crate::{FUNCTION, files::compare_counts, sql::COUNTS, tick_sql};
 
 /// The row of `ops.turns` for ticks.
 const FENCE: &str = "ticks";
-/// Days that a file may be listed after a later one: Kinesis keeps records for up to 7 days by
-/// default of the template, so a batch may land that late.
+/// Days before the newest loaded file whose files are compared with the loaded ones. The files of a
+/// day appear after that day while batches are delivered again; Kinesis keeps records for a day, and for
+/// a week in most streams that keep them longer.
 const DAYS_BACK: u64 = 8;
+/// Key of the number of files per day of arrival that the last load has seen.
+const SEEN: &str = "state/price-ticks.json";
+/// Days of arrival that [`SEEN`] covers. Older files wait for the next load that has newer ones.
+const SEEN_DAYS: u64 = 2;
 /// With more days than this since the last load, all files are listed at once.
 const MOST_FOLDERS: i64 = 40;
 /// Rows per transaction on an engine in this process. The statements hold a portion and the stored
@@ -65,6 +73,40 @@ impl LoadedTicks {
     pub fn has_changes(&self) -> bool {
         self.files > 0 || self.bars > 0
     }
+}
+
+/// The number of files per day of arrival, for the newest days.
+type Seen = BTreeMap<NaiveDate, usize>;
+
+async fn files_by_day(stage: &impl Stage, clock: &impl Clock) -> Result<Seen> {
+    let today = clock.latest().date_naive();
+    let mut seen = Seen::new();
+    for day in (today - Days::new(SEEN_DAYS)).iter_days().take_while(|day| *day <= today) {
+        seen.insert(day, stage.list(&folder_of(day)).await?.len());
+    }
+    Ok(seen)
+}
+
+/// Like [`load_ticks`], but sends the warehouse no statement if no file has landed since the last load,
+/// because a statement would resume a billed warehouse. Returns `None` in this case.
+///
+/// # Errors
+/// The errors of [`load_ticks`].
+pub async fn load_new_ticks(
+    run: &RunId,
+    stage: &impl Stage,
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+) -> Result<Option<LoadedTicks>> {
+    // Counted before the load lists the files, so that a file that lands in between is loaded again.
+    let found = files_by_day(stage, clock).await?;
+    let seen: Option<Seen> = stage::read_rebuildable(stage, SEEN, &mut Vec::new()).await?;
+    if found == seen.unwrap_or_default() || found.values().all(|files| *files == 0) {
+        return Ok(None);
+    }
+    let loaded = load_ticks(run, stage, warehouse, clock).await?;
+    stage::replace_json(stage, SEEN, &found).await?;
+    Ok(Some(loaded))
 }
 
 /// Loads the files of ticks that the warehouse does not have. Idempotent: every portion is one

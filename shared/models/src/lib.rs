@@ -309,6 +309,7 @@ const TABLES: &[(&str, &str)] = files![
     "views/latest.sql",
     "views/monthly_pe.sql",
     "views/sector_medians.sql",
+    "views/v_market_metrics_live.sql",
 ];
 
 #[cfg(test)]
