@@ -144,7 +144,7 @@ fn assert_live_metrics(home: &Home) {
          or abs(l.ev_to_ebitda * t.ttm_ebitda - l.enterprise_value) > 1e-6 * l.market_cap \
          or abs(l.fcf_yield * l.market_cap - t.ttm_free_cash_flow) > 1e-6 * l.market_cap \
          or abs(l.pe_ratio_ttm / m.pe_ratio_ttm - l.last_price::double / m.close_price::double) > 1e-9 \
-         or l.last_price <> (select max_by(price, exchange_time) from raw.price_ticks r where r.symbol = l.symbol) \
+         or l.last_price <> (select max_by(close_price, bar_start) from analytics.fact_intraday_prices b where b.symbol = l.symbol) \
          or l.day_volume <> (select sum(size) from raw.price_ticks r where r.symbol = l.symbol) \
          or l.price_change is null or l.pe_ratio_ttm is null or l.day_vwap not between l.day_low and l.day_high";
     assert_eq!(home.lines(wrong), Vec::<String>::new());

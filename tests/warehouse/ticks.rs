@@ -22,6 +22,18 @@ async fn land(stage: &DirectoryStage, records: &[(String, String)], arrived_at: 
     packed.land(stage).await.unwrap();
 }
 
+async fn stored_bars(warehouse: &mut impl Warehouse) -> Vec<String> {
+    let bars = "select symbol, bar_start::varchar, open_price::varchar, high_price::varchar, low_price::varchar, \
+                close_price::varchar, volume::varchar, round(vwap, 6)::decimal(18, 6)::varchar, tick_count::varchar \
+                from analytics.fact_intraday_prices order by bar_start";
+    let rows = warehouse.query(bars).await.unwrap();
+    // Snowflake pads the fraction of a second with zeros.
+    let cell = |cell: Option<String>| cell.unwrap_or_default().replace(".000000000", "");
+    rows.into_iter()
+        .map(|row| row.into_iter().map(cell).collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
 async fn ticks_of_overlapping_batches_become_bars(warehouse: &mut impl Warehouse, place: &Files) {
     let folder = tempfile::tempdir().unwrap();
     let stage = DirectoryStage::open(folder.path()).unwrap();
@@ -60,19 +72,9 @@ async fn ticks_of_overlapping_batches_become_bars(warehouse: &mut impl Warehouse
     };
     let Some(loaded) = load(warehouse).await else { return };
     assert_eq!((loaded.files, loaded.ticks, loaded.quarantined, loaded.bars), (1, 5, 1, 2));
-    let bars = "select symbol, bar_start::varchar, open_price::varchar, high_price::varchar, low_price::varchar, \
-                close_price::varchar, volume::varchar, round(vwap, 6)::decimal(18, 6)::varchar, tick_count::varchar \
-                from analytics.fact_intraday_prices order by bar_start";
-    let found = async |warehouse: &mut _| -> Vec<String> {
-        let rows = Warehouse::query(warehouse, bars).await.unwrap();
-        let cell = |cell: Option<String>| cell.unwrap_or_default().replace(".000000000", "");
-        rows.into_iter()
-            .map(|row| row.into_iter().map(cell).collect::<Vec<_>>().join(" "))
-            .collect()
-    };
     let second = "TICK 2026-09-18 13:31:00 12.000000 12.000000 12.000000 12.000000 1.000000 12.000000 1";
     assert_eq!(
-        found(warehouse).await,
+        stored_bars(warehouse).await,
         [
             "TICK 2026-09-18 13:30:00 10.500000 11.250000 9.999999 9.999999 101.000000 10.507426 4",
             second
@@ -84,7 +86,7 @@ async fn ticks_of_overlapping_batches_become_bars(warehouse: &mut impl Warehouse
     let loaded = load(warehouse).await.unwrap();
     assert_eq!((loaded.ticks, loaded.duplicates, loaded.bars), (1, 3, 1));
     assert_eq!(
-        found(warehouse).await,
+        stored_bars(warehouse).await,
         [
             "TICK 2026-09-18 13:30:00 8.000000 11.250000 8.000000 9.999999 102.000000 10.482843 5",
             second
