@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, SubsecRound, TimeDelta, Timelike, Utc};
 use findata_domain::{Symbol, clock, decimal, nyse_calendar};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
@@ -90,9 +90,19 @@ pub fn parse(data: &[u8], arrived_at: DateTime<Utc>) -> Result<Tick<'_>, String>
         price: price(record.price)?,
         size: record.size.map(size).transpose()?,
         exchange_time,
-        price_date: nyse_calendar::new_york_date(exchange_time),
+        price_date: price_date(exchange_time),
         source: name("source", record.source)?,
     })
+}
+
+/// The day in New York, which is four or five hours behind UTC. Asks the time zone only in the hour in which that
+/// matters, because it is slow.
+fn price_date(at: DateTime<Utc>) -> NaiveDate {
+    match at.hour() {
+        5.. => at.date_naive(),
+        4 => nyse_calendar::new_york_date(at),
+        _ => at.date_naive() - Days::new(1),
+    }
 }
 
 /// The reason for a record that is too large to parse.
@@ -215,6 +225,14 @@ mod tests {
         let tick = parsed(evening).unwrap();
         assert_eq!(tick.price_date.to_string(), "2025-11-20", "01:00 UTC is the evening in New York");
         assert!(tick.size.is_none() && tick.id.is_none() && tick.is_late(arrival()));
+    }
+
+    #[test]
+    fn the_day_is_that_of_new_york() {
+        for hour in 0..24 * 366 {
+            let at = arrival() + TimeDelta::hours(hour);
+            assert_eq!(price_date(at), nyse_calendar::new_york_date(at), "{at}");
+        }
     }
 
     #[test]
