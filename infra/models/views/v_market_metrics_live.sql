@@ -72,7 +72,7 @@ splits as (
 moves as (
     select
         m.*, d.price_date, d.last_price, d.last_bar, d.day_open, d.day_high, d.day_low, d.day_volume, d.day_vwap,
-        d.last_price::double * coalesce(s.new_shares, 1) / nullif(m.close_price::double, 0) as price_factor
+        d.last_price::double * coalesce(s.new_shares, 1.0::double) / nullif(m.close_price::double, 0) as price_factor
     from metrics as m
     join days as d on d.company_key = m.company_key and d.price_date >= m.metric_date
     left join splits as s on s.company_key = m.company_key
