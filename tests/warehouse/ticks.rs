@@ -23,15 +23,15 @@ async fn land(stage: &DirectoryStage, records: &[(String, String)], arrived_at: 
 }
 
 async fn stored_bars(warehouse: &mut impl Warehouse) -> Vec<String> {
-    let bars = "select symbol, bar_start::varchar, open_price::varchar, high_price::varchar, low_price::varchar, \
+    // The fake shows fractions of seconds.
+    let bars = "select symbol, split_part(bar_start::varchar, '.', 1), open_price::varchar, high_price::varchar, low_price::varchar, \
                 close_price::varchar, volume::varchar, round(vwap, 6)::decimal(18, 6)::varchar, tick_count::varchar \
                 from analytics.fact_intraday_prices order by bar_start";
     let rows = warehouse.query(bars).await.unwrap();
-    // Snowflake pads the fraction of a second with zeros.
-    let cell = |cell: Option<String>| cell.unwrap_or_default().replace(".000000000", "");
-    rows.into_iter()
-        .map(|row| row.into_iter().map(cell).collect::<Vec<_>>().join(" "))
-        .collect()
+    let line = |row: Vec<Option<String>>| {
+        row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join(" ")
+    };
+    rows.into_iter().map(line).collect()
 }
 
 async fn ticks_of_overlapping_batches_become_bars(warehouse: &mut impl Warehouse, place: &Files) {
