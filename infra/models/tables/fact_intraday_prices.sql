@@ -1,5 +1,5 @@
--- grain: company_key x bar_start. Bars of one minute from streamed ticks, as traded: not adjusted for later splits. Late
--- ticks correct their bar. No run reads or changes this table
+-- grain: company_key x bar_start. Bars of one minute from streamed ticks, as traded: not adjusted for later splits.
+-- Late ticks correct their bar. No run reads or changes this table
 create table if not exists analytics.fact_intraday_prices (
     company_key varchar,
     symbol varchar,

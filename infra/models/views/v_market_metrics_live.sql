@@ -1,6 +1,6 @@
--- grain: company_key. The market metrics of the newest session at the last streamed price: market cap and the ratios that
--- follow from it, with the fundamentals of that session. Companies without ticks since then have no row. It contains
--- today's knowledge only, so a backtest must not use it.
+-- grain: company_key. The market metrics of the newest session at the last streamed price: market cap and the ratios
+-- that follow from it, with the fundamentals of that session. Companies without ticks since then have no row. It
+-- contains today's knowledge only, so a backtest must not use it.
 create or replace view analytics.v_market_metrics_live (
     company_key,
     symbol,
