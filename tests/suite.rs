@@ -25,6 +25,7 @@ mod report;
 mod rules;
 mod setup_sql;
 mod sql_lint;
+mod stream;
 mod terminal;
 mod upgrade;
 mod warehouse;

@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fanout", &["aws", "domain", "fmp", "models", "pipeline"]),
     ("extract", &["aws", "domain", "fmp", "pipeline"]),
     ("load", &["aws", "domain", "pipeline", "snowflake"]),
+    ("stream", &["aws", "domain", "pipeline"]),
     ("analytics", &["aws", "domain", "models", "pipeline", "snowflake"]),
 ];
 
@@ -123,13 +124,17 @@ fn dependencies_run_one_way() {
 #[test]
 fn functions_link_only_what_they_need() {
     let graph = Graph::read();
-    for function in ["fanout", "extract", "load", "analytics"] {
+    for function in ["fanout", "extract", "load", "analytics", "stream"] {
         let linked = graph.transitive(&format!("findata-{function}"));
         let registry = REGISTRY.iter().filter(|_| !["analytics", "fanout"].contains(&function));
         let unwanted: Vec<_> =
             NOT_IN_A_FUNCTION.iter().chain(registry).filter(|name| linked.contains(**name)).collect();
         assert!(unwanted.is_empty(), "findata-{function} links {unwanted:?}");
         let (loads, fetches) = (linked.contains("findata-snowflake"), linked.contains("findata-fmp"));
+        if function == "stream" {
+            assert!(!loads && !fetches, "findata-stream needs only the stage");
+            continue;
+        }
         assert!(
             loads != fetches,
             "findata-{function} either calls FMP or writes to the warehouse, not both"

@@ -17,7 +17,7 @@ SNOWFLAKE = {"FINDATA_BUS", "FINDATA_SNOWFLAKE_SECRET"} | {
 }
 ENVIRONMENT = {"Fanout": COMMON | FMP | {"FINDATA_BUS", "FINDATA_INDEX", "FINDATA_TTL"},
                "Extract": COMMON | FMP | {"FINDATA_DEAD_LETTERS", "FINDATA_RETRY_PAUSE"},
-               "Load": COMMON | SNOWFLAKE, "Analytics": COMMON | SNOWFLAKE}
+               "Stream": COMMON, "Load": COMMON | SNOWFLAKE, "Analytics": COMMON | SNOWFLAKE}
 OUTPUTS = {
     "BucketName",
     "StageUrl",
@@ -37,6 +37,9 @@ SQS_DEFAULT_RETENTION = 345600
 def event_source_mappings(t):
     queues, functions = t.properties("SQS::Queue"), t.properties("Lambda::Function")
     for name, m in t.properties("Lambda::EventSourceMapping").items():
+        if referenced(m["EventSourceArn"]) in t.properties("Kinesis::Stream"):
+            yield from stream_mapping(t, name, m)
+            continue
         queue, function = queues.get(referenced(m["EventSourceArn"])), functions[referenced(m["FunctionName"])]
         if t.number(m.get("BatchSize"), 10) > 10 and t.number(m.get("MaximumBatchingWindowInSeconds")) < 1:
             yield f"{name}: a BatchSize over 10 needs a batching window"
@@ -50,6 +53,26 @@ def event_source_mappings(t):
             yield f"{name}: the queue's VisibilityTimeout is below six times the function's timeout"
         if "RedrivePolicy" not in queue:
             yield f"{name}: without a RedrivePolicy a message that always fails is retried forever"
+
+
+def stream_mapping(t, name, m):
+    """A batch that keeps failing must end, must not fail whole, and must be reported. Otherwise it stops its shard
+    until its records expire, or they are lost without a trace."""
+    if (m["BatchSize"], m["MaximumBatchingWindowInSeconds"]) != (1000, 30):
+        yield f"{name}: must flush every 1,000 records or 30 seconds"
+    if "ReportBatchItemFailures" not in m.get("FunctionResponseTypes", []) or not m.get("BisectBatchOnFunctionError"):
+        yield f"{name}: one bad record fails its whole batch"
+    if m.get("StartingPosition") != "TRIM_HORIZON":
+        yield f"{name}: skips the records from before its creation"
+    hours = t.properties("Kinesis::Stream")[referenced(m["EventSourceArn"])]["RetentionPeriodHours"]
+    if not 0 < m.get("MaximumRecordAgeInSeconds", -1) < 3600 * hours or not 0 < m.get("MaximumRetryAttempts", -1):
+        yield f"{name}: tries a batch until its records expire"
+    role = t.properties("IAM::Role")[referenced(t.properties("Lambda::Function")[referenced(m["FunctionName"])]["Role"])]
+    destination = referenced(m.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
+    if not allows(role, "sqs:SendMessage", destination):
+        yield f"{name}: has no on-failure destination, or may not send to it"
+    if not allows(role, "kinesis:GetRecords", referenced(m["EventSourceArn"])):
+        yield f"{name}: may not read the stream"
 
 
 def schedules(t):

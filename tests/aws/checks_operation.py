@@ -22,13 +22,13 @@ METRICS = {
         "ApproximateNumberOfMessagesVisible",
         "ApproximateAgeOfOldestMessage",
     },
-    "AWS/Lambda": {"Errors", "Throttles", "Duration", "Invocations"},
+    "AWS/Lambda": {"Errors", "Throttles", "Duration", "Invocations", "IteratorAge"},
 }
 DIMENSIONS = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", "findata": "stack"}
 # Ends of a run that a person must know about. A rejected request is the requester's mistake.
 ALARMED, NOT_ALARMED = {"RunsFailed", "RunsPartial", "RunsBudget"}, {"RequestsRejected"}
 # Units that a title must name, because the number alone could be taken for another unit.
-UNITS = {"Duration": "(ms)", "RunSeconds": "(seconds)", "OpenRunMinutes": "(minutes)", "ApproximateAgeOfOldestMessage": "(seconds)"}
+UNITS = {"Duration": "(ms)", "IteratorAge": "(ms)", "RunSeconds": "(seconds)", "OpenRunMinutes": "(minutes)", "ApproximateAgeOfOldestMessage": "(seconds)"}
 
 
 def alarms(t):
@@ -80,6 +80,8 @@ def alarm_coverage(t):
         for metric in metrics:
             if (metric, queue) not in watched:
                 yield f"{queue}: no alarm on {metric}"
+    if t.holds({"Condition": "StreamsPrices"}) != (("IteratorAge", "Stream") in watched):
+        yield "the alarm for prices that wait must exist exactly if prices are streamed"
     invocations = watched.get(("Invocations", "Fanout"), {}).get("ComparisonOperator")
     if invocations != "LessThanThreshold":
         yield "no alarm if the sweeper stops"

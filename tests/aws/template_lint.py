@@ -22,6 +22,7 @@ OPTIONS = (
     {"KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1234"},
     {"PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary"},
     {"ReserveConcurrency": "true"},
+    {"PriceStream": "ENABLED"},
     {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"},
     {"SnowflakeIamUserArn": "arn:aws:iam::123456789012:user/snowflake", "SnowflakeExternalId": "id"},
 )

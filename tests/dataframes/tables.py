@@ -58,7 +58,10 @@ class Polars:
     numeric = staticmethod(lambda frame, name: frame.schema[name].is_numeric())
 
     def combine(self, symbol, a, b):
-        if not self.frame.select(OPERATORS[symbol](pl.col(a), pl.col(b)).alias("x")).schema["x"].is_numeric():
+        right = pl.col(b)
+        if symbol == "/":       # polars raises an error for decimals that are divided by 0
+            right = pl.when(right != 0).then(right)
+        if not self.frame.select(OPERATORS[symbol](pl.col(a), right).alias("x")).schema["x"].is_numeric():
             raise TypeError("the result is not numeric")
 
     def statistics(self, name):

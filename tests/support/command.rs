@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     fs::File,
     path::{Path, PathBuf},
-    process::{Child, Stdio},
+    process::{Child, ChildStdin, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -198,6 +198,17 @@ impl Command {
 
     /// Starts the command.
     pub fn start(&self) -> Running {
+        self.start_with(Stdio::null())
+    }
+
+    /// Starts the command with a pipe as standard input.
+    pub fn start_with_input(&self) -> (Running, ChildStdin) {
+        let mut running = self.start_with(Stdio::piped());
+        let stdin = running.child.stdin.take().expect("a pipe");
+        (running, stdin)
+    }
+
+    fn start_with(&self, stdin: Stdio) -> Running {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let output = |to: Destination, name: &str| match to {
             Destination::File => Stdio::from(File::create(folder.path().join(name)).expect("a file")),
@@ -208,7 +219,7 @@ impl Command {
         };
         let mut child = self
             .process(folder.path())
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(output(self.stdout, "stdout"))
             .stderr(output(self.stderr, "stderr"))
             .spawn()
@@ -271,6 +282,13 @@ impl Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
         running
+    }
+
+    /// Kills the command with SIGKILL, and returns its standard output.
+    pub fn kill_and_read(mut self) -> String {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.read("stdout")
     }
 
     /// The files that the command created in its working directory.

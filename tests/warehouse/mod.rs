@@ -16,6 +16,7 @@ pub(crate) mod multi_day;
 mod privileges;
 mod readmission;
 mod statement_grammar;
+mod ticks;
 
 use findata_duckdb::{DuckDb, MemoryLimit};
 use findata_local::stage::DirectoryStage;

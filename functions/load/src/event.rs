@@ -1,4 +1,4 @@
-//! Handles the S3 event that announces a staged run.
+//! Handles the S3 event that announces a staged run, and the schedule that has ticks loaded.
 
 use chrono::{DateTime, Utc};
 use findata_aws::lambda::step::{Step, run_of};
@@ -7,11 +7,15 @@ use findata_pipeline::{
     binding::bind_warehouse,
     ledger,
     ports::{bus::Bus, stage::Stage, warehouse::Warehouse},
+    run::RunId,
     telemetry::Telemetry,
 };
 use serde_json::{Value, json};
 
-use crate::refill::{missing_runs, refill_run};
+use crate::{
+    refill::{missing_runs, refill_run},
+    ticks::load_new_ticks,
+};
 
 /// Maximum number of attempts if other invocations write at the same time.
 const ATTEMPTS: u32 = 6;
@@ -32,6 +36,9 @@ pub async fn handle(
     now: DateTime<Utc>,
     telemetry: &Telemetry,
 ) -> Result<Value> {
+    if input.get("ticks").is_some() {
+        return load_ticks(stage, warehouse?, clock, now).await;
+    }
     let run = run_of(input)?;
     let step = Step {
         run: &run,
@@ -56,4 +63,20 @@ pub async fn handle(
         Ok(json!({"run_id": run, "status": "loaded", "rows": rows}))
     })
     .await
+}
+
+/// Loads the ticks that have landed since the last load. A failure is returned, because no ledger
+/// records it: Lambda tries again twice, and then sends the event to the queue of failed events.
+async fn load_ticks(
+    stage: &impl Stage,
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+    now: DateTime<Utc>,
+) -> Result<Value> {
+    let run = RunId::new(now, now.timestamp_subsec_nanos());
+    let Some(loaded) = load_new_ticks(&run, stage, warehouse, clock).await? else {
+        return Ok(json!({"status": "nothing to load"}));
+    };
+    tracing::info!(files = loaded.files, ticks = loaded.ticks, bars = loaded.bars, "loaded ticks");
+    Ok(json!({"run_id": run, "status": "loaded", "ticks": loaded}))
 }

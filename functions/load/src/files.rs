@@ -141,7 +141,7 @@ async fn load_dataset(
 }
 
 /// Compares every file's row counts with the ledger.
-fn compare_counts(files: &[StagedFile], counts: &[Vec<Option<String>>]) -> Result<()> {
+pub(crate) fn compare_counts(files: &[StagedFile], counts: &[Vec<Option<String>>]) -> Result<()> {
     let number = |cell: &Option<String>| cell.as_deref().and_then(|n| n.parse::<u64>().ok());
     let found: HashMap<&str, (Option<u64>, Option<u64>)> = counts
         .iter()

@@ -17,6 +17,8 @@ pub mod refill;
 mod restatements;
 mod securities;
 mod sql;
+mod tick_sql;
+pub mod ticks;
 mod withdrawals;
 
 use std::{

@@ -9,6 +9,7 @@
 //! [`cli`] parses the command line; it is the only module that reads the environment and the real
 //! clock. [`render`] formats results for people. [`doctor`] checks the setup, and [`setup_sql`]
 //! writes the script that sets up a Snowflake account. [`status`] reads what has run and what is due.
+//! [`tick_stream`] lands ticks from standard input ([`tick_input`]).
 //! [`export`] writes tables as Parquet, CSV and Excel files, and [`diff`] compares two runs. [`bench`]
 //! measures whole runs.
 
@@ -27,4 +28,6 @@ pub mod render;
 pub mod setup_sql;
 pub mod stage;
 pub mod status;
+pub mod tick_input;
+pub mod tick_stream;
 pub mod working_copy;

@@ -1,6 +1,7 @@
 -- grain: vintage x valid_from. The fundamentals that market metrics use on each range of days, as doubles. Prefixes
 -- of columns: ttm_ for the twelve months, fy_ for the newest fiscal year, latest_ for the newest statement, growth_
 -- for growth rates of the twelve months. Fundamentals that are not recomputed are read from the published tables.
+-- Computed figures get the types of these tables first.
 create or replace temporary table valuation_inputs as
 with ranges as (select * from fundamentals_ranges),
 published as (
@@ -10,7 +11,7 @@ published as (
     where not c.with_fundamentals
 ),
 ttm as (
-    select * from new_fact_financials_ttm_history
+    select *{{ conversions.fact_financials_ttm_history }} from new_fact_financials_ttm_history
     union all
     select p.vintage_id, null::timestamp, t.* exclude (known_from, run_id, computed_at)
     from published as p
@@ -21,13 +22,14 @@ statements as (
         l.vintage_id, f.*, s.split_adjusted_eps_diluted, s.split_adjusted_shares_outstanding,
         coalesce(s.share_reason, s.eps_reason) as count_reason
     from vintage_periods as l
-    join new_fact_financials_history as f on f.version_id = l.version_id
+    join (select *{{ conversions.fact_financials_history }} from new_fact_financials_history) as f
+        on f.version_id = l.version_id
     join split_adjusted_shares as s on s.version_id = l.version_id
     union all
     -- figures from before a split are always recomputed, so these are on the newest split basis already
     select
         p.vintage_id, null::bigint, f.* exclude (run_id, computed_at), (f.eps_diluted::double)::decimal(38, 12),
-        f.shares_outstanding, null::varchar
+        f.shares_outstanding::decimal(38, 6), null::varchar
     from published as p
     join analytics.fact_financials_history as f on f.symbol = p.symbol and f.known_to is null
 ),

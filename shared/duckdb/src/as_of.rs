@@ -72,7 +72,7 @@ fn rows_as_of(schema: &str, table: &str, day: NaiveDate) -> String {
              or valid_from = (select min(d.valid_from) from home.analytics.dim_company d \
              where d.company_key = dim_company.company_key)"
         ),
-        ("analytics", "fact_daily_prices") => {
+        ("analytics", "fact_daily_prices" | "fact_intraday_prices") => {
             format!("select * from home.analytics.{table} where price_date <= date '{day}'")
         }
         ("analytics", "fact_splits") => {

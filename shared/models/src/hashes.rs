@@ -180,14 +180,16 @@ mod tests {
     use crate::Models;
 
     /// Tables and views that were added after builds stopped storing raw hashes.
-    const ADDED: [&str; 7] = [
+    const ADDED: [&str; 9] = [
         "tables/fact_dividends.sql",
+        "tables/fact_intraday_prices.sql",
         "tables/fact_sector_ranks.sql",
         "tables/fact_splits.sql",
         "views/dim_index_membership.sql",
         "views/latest.sql",
         "views/monthly_pe.sql",
         "views/sector_medians.sql",
+        "views/v_market_metrics_live.sql",
     ];
 
     fn hash_of(sql: &str) -> String {
@@ -246,6 +248,7 @@ mod tests {
             "tables/fact_financials_history.sql",
             "tables/fact_financials_ttm_history.sql",
             "tables/fact_growth_rates_history.sql",
+            "tables/fact_intraday_prices.sql",
             "tables/fact_market_metrics_history.sql",
             "tables/fact_sector_ranks.sql",
             "tables/fact_splits.sql",
@@ -255,6 +258,7 @@ mod tests {
             "views/monthly_pe.sql",
             "views/sector_medians.sql",
             "views/statement_versions.sql",
+            "views/v_market_metrics_live.sql",
         ];
         assert_eq!(outdated, changed);
         let other = vec![vec![Some("tables/quality.sql".into()), Some("another".into())]];

@@ -67,23 +67,20 @@ impl Models {
     /// `Reject` if an input names a column that does not exist; `Stop` if a template uses a value that
     /// does not exist.
     pub fn of(registry: Registry) -> Result<Models> {
-        let renderer = Renderer::new(&registry, &[MODELS, CUSTOM_MODELS, TABLES].concat())?;
-        let render = |files: &[(&'static str, &'static str)]| {
-            let one =
-                |(file, _): &(&'static str, &'static str)| Ok(Model { file, sql: renderer.render(file)? });
-            files.iter().map(one).collect::<Result<Vec<_>>>()
-        };
-        let (mut models, tables) = (render(MODELS)?, render(TABLES)?);
+        let mut renderer = Renderer::new(&registry, &[MODELS, CUSTOM_MODELS, TABLES].concat())?;
+        let tables = rendered(TABLES, &renderer)?;
+        let columns = tables.iter().filter_map(|table| {
+            let (_, name) = table.file.strip_suffix(".sql")?.split_once('/')?;
+            Some((name.to_owned(), columns_of(&table.sql))).filter(|(_, columns)| !columns.is_empty())
+        });
+        let columns: BTreeMap<String, Vec<TableColumn>> = columns.collect();
+        renderer.set_conversions(columns.iter().map(|(table, columns)| (table.clone(), conversions(columns))));
+        let mut models = rendered(MODELS, &renderer)?;
         for (file, after) in custom_models(&registry.custom) {
             let position = models.iter().position(|model| model.file == after);
             let position = position.map_or(models.len(), |position| position + 1);
             models.insert(position, Model { file, sql: renderer.render_custom(file)? });
         }
-        let columns = tables.iter().filter_map(|table| {
-            let (_, name) = table.file.strip_suffix(".sql")?.split_once('/')?;
-            Some((name.to_owned(), columns_of(&table.sql))).filter(|(_, columns)| !columns.is_empty())
-        });
-        let columns = columns.collect();
         let cross_section = readers(models.iter(), |word| {
             let table = word.strip_prefix(DIFFERENCES);
             table.is_some_and(|table| PUBLISHED.iter().any(|published| published.name == table))
@@ -165,6 +162,12 @@ impl Models {
         let own = self.columns.get(table).or_else(|| self.columns.get(&format!("{table}_history")));
         own.map_or(&[], Vec::as_slice)
     }
+}
+
+/// Renders files in their order.
+fn rendered(files: &[(&'static str, &'static str)], renderer: &Renderer) -> Result<Vec<Model>> {
+    let one = |(file, _): &(&'static str, &'static str)| Ok(Model { file, sql: renderer.render(file)? });
+    files.iter().map(one).collect()
 }
 
 /// Temporary tables of a slice that publishing reads in addition to the `new_` tables.
@@ -292,6 +295,7 @@ const TABLES: &[(&str, &str)] = files![
     "tables/fact_financials_history.sql",
     "tables/fact_financials_ttm_history.sql",
     "tables/fact_growth_rates_history.sql",
+    "tables/fact_intraday_prices.sql",
     "tables/fact_market_metrics_history.sql",
     "tables/fact_sector_ranks.sql",
     "tables/fact_splits.sql",
@@ -308,6 +312,7 @@ const TABLES: &[(&str, &str)] = files![
     "views/latest.sql",
     "views/monthly_pe.sql",
     "views/sector_medians.sql",
+    "views/v_market_metrics_live.sql",
 ];
 
 #[cfg(test)]

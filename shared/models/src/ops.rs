@@ -3,7 +3,7 @@
 //!
 //! The descriptions appear in the data dictionary.
 
-use findata_domain::catalog::Kind::{self, Boolean, Date, Double, Instant, Integer, Text};
+use findata_domain::catalog::Kind::{self, Boolean, Date, Decimal, Double, Instant, Integer, Text};
 
 /// A column: name, type and description.
 pub type OpsColumn = (&'static str, Kind, &'static str);
@@ -29,6 +29,29 @@ pub const RAW: &[OpsColumn] = &[
     ("source_file", Text, "file on the stage"),
     ("source_row", Integer, "row in the file, from 1"),
 ];
+
+/// The table of `raw` with streamed ticks. Ticks have no payload, because these columns have all of it.
+pub const RAW_TICKS: OpsTable = OpsTable {
+    name: "price_ticks",
+    about: "symbol x exchange_time x tick_key. Every tick that was streamed, once",
+    columns: &[
+        ("shard_id", Text, "shard of the stream, or session of `findata stream`"),
+        ("sequence_number", Text, "position in the shard"),
+        ("symbol", Text, "company or index"),
+        ("tick_id", Text, "the producer's id of the trade"),
+        ("price", Decimal, "price of the trade"),
+        ("size", Decimal, "number of shares; NULL for a price without a trade"),
+        ("exchange_time", Instant, "when the exchange reported it, UTC"),
+        ("price_date", Date, "day of the exchange time in New York"),
+        ("bar_start", Instant, "minute of the exchange time"),
+        ("source", Text, "feed of the tick"),
+        ("tick_key", Text, "source and id or, without an id, shard and position"),
+        ("observed_at", Instant, "when it arrived, UTC"),
+        ("source_file", Text, "file on the stage"),
+        ("source_row", Integer, "row in the file, from 1"),
+        ("run_id", Text, "load of ticks that stored the row"),
+    ],
+};
 
 /// The tables of `staging` that do not have the rows of a dataset.
 pub const STAGING: &[OpsTable] = &[
@@ -261,9 +284,9 @@ pub const OPS: &[OpsTable] = &[
     },
     OpsTable {
         name: "turns",
-        about: "write fences of load and analytics: an invocation that finds a changed number starts over",
+        about: "write fences: an invocation that finds a changed number starts over",
         columns: &[
-            ("function", Text, "load or analytics"),
+            ("function", Text, "load, analytics or ticks"),
             ("number", Integer, "number of its transactions so far"),
         ],
     },

@@ -62,6 +62,12 @@ impl Renderer {
         Ok(Renderer { environment, context, custom })
     }
 
+    /// Lets templates use `conversions`: by published table, what follows `*` in a SELECT of computed rows so that they
+    /// have the types of the table.
+    pub fn set_conversions(&mut self, by_table: impl Iterator<Item = (String, String)>) {
+        self.environment.add_global("conversions", Value::from_iter(by_table));
+    }
+
     /// The text of one of the templates.
     ///
     /// # Errors

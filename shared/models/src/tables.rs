@@ -2,7 +2,7 @@
 //! `raw` and `staging` are derived from the catalog. The tables of `analytics` are declared in
 //! `infra/models/tables`.
 
-use crate::ops::{OPS, OpsColumn, RAW, STAGING};
+use crate::ops::{OPS, OpsColumn, RAW, RAW_TICKS, STAGING};
 use findata_domain::{
     catalog::{CATALOG, Dataset, FLAGS, Kind, LINEAGE},
     sql::ONE_ROW,
@@ -11,8 +11,8 @@ use findata_domain::{
 /// The schemas of every warehouse.
 pub const SCHEMAS: [&str; 4] = ["raw", "staging", "analytics", "ops"];
 
-/// The functions that write to a warehouse. Each has a row in `ops.turns`.
-pub const WRITERS: [&str; 2] = ["load", "analytics"];
+/// What writes to a warehouse: functions, and load when it loads ticks. Each has a row in `ops.turns`.
+pub const WRITERS: [&str; 3] = ["load", "analytics", "ticks"];
 
 /// Columns that tables created by earlier builds lack, as table, column and type. [`setup`] adds
 /// them.
@@ -46,6 +46,7 @@ pub(crate) fn data_tables() -> Vec<DataTable> {
         add("raw", dataset.name, named(RAW));
         add("staging", dataset.name, staging_columns(dataset));
     }
+    add("raw", RAW_TICKS.name, named(RAW_TICKS.columns));
     STAGING.iter().for_each(|table| add("staging", table.name, named(table.columns)));
     OPS.iter().for_each(|table| add("ops", table.name, named(table.columns)));
     all

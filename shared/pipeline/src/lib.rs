@@ -24,6 +24,7 @@ pub mod prune;
 pub mod run;
 pub mod summary;
 pub mod telemetry;
+pub mod tick_file;
 pub mod ttl_overrides;
 pub mod usage;
 pub mod write_fence;

@@ -17,7 +17,7 @@ use crate::{run::Status, summary::Summary};
 pub const NAMESPACE: &str = "findata";
 
 /// Names of all metrics. A test checks the alarms and the dashboard of the template against them.
-pub const METRICS: [&str; 9] = [
+pub const METRICS: [&str; 12] = [
     "RunsCompleted",
     "RunsPartial",
     "RunsBudget",
@@ -27,6 +27,9 @@ pub const METRICS: [&str; 9] = [
     "Rows",
     "RunSeconds",
     "OpenRunMinutes",
+    "Ticks",
+    "TicksQuarantined",
+    "TicksLate",
 ];
 
 /// Writes metrics to standard output, which Lambda logs. Writes nothing without a stack name.

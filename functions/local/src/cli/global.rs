@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use findata_domain::Error;
+pub(crate) use resolve::duration;
 pub(crate) use resolved::{Cloud, ResolvedConfig};
 use secrecy::SecretString;
 

@@ -36,6 +36,7 @@ mod signals;
 mod snowflake_env;
 mod sql;
 mod status;
+mod stream;
 mod symbol_file;
 mod terminal;
 mod universe;
@@ -90,6 +91,8 @@ enum Command {
     /// Delete the objects of old runs from the stage, except those that a rebuild of the warehouse
     /// needs
     Prune(prune::Args),
+    /// Land market prices from standard input, and load them into one-minute bars
+    Stream(stream::Args),
     /// Start a run in a deployment on AWS
     Invoke(invoke::Args),
     /// Store named lists of symbols on the stage, for the schedule of a deployment and for `invoke`
@@ -285,6 +288,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Replay(args) => replay::replay(&cli.global, &args, &signals).await,
         Command::Universe(args) => universe::universe(&cli.global, &args).await,
         Command::Prune(args) => prune::prune(&cli.global, &args).await,
+        Command::Stream(args) => stream::stream(&cli.global, &args, &signals).await,
         Command::Invoke(args) => invoke::invoke(&cli.global, &args, &signals).await,
         Command::Status(args) => status::status(&cli.global, &args).await,
         Command::Sql(args) => sql::sql(&cli.global, &args),

@@ -72,7 +72,7 @@ pub(crate) async fn run(global: &Global, args: &Args, signals: &Signals) -> Resu
 }
 
 /// Number of times that a run is loaded if somebody changes the warehouse each time.
-const ATTEMPTS: u32 = 3;
+pub(super) const ATTEMPTS: u32 = 3;
 
 /// Checks that the stage belongs to the same kind of source (FMP or another server) as this run. A
 /// replay fetches nothing, so it needs no check.
@@ -84,7 +84,7 @@ async fn claim(stage: &impl Stage, config: &ResolvedConfig, work: Work) -> Resul
 }
 
 /// Creates the working copy. Sets the warehouse aside for a rebuild, or if its write-ahead log is damaged.
-async fn open_copy(
+pub(super) async fn open_copy(
     config: &ResolvedConfig,
     stage: &DirectoryStage,
     work: Work,
@@ -115,7 +115,7 @@ fn set_aside(config: &ResolvedConfig, reason: &str) -> Result<(), Error> {
 
 /// Opens the working copy of the DuckDB warehouse. If it is damaged, it is copied again. A damaged
 /// warehouse is set aside; the run then fills a new one from the stage.
-async fn open_warehouse(
+pub(super) async fn open_warehouse(
     config: &ResolvedConfig,
     stage: &DirectoryStage,
     copy: &WorkingCopy,
@@ -233,12 +233,16 @@ async fn execute_on_duckdb(
             Published::Outdated => {}
         }
     }
-    Err(Error::Resource(format!(
+    Err(changed_too_often(config))
+}
+
+/// The failure of a command during whose attempts somebody changed the warehouse each time.
+pub(super) fn changed_too_often(config: &ResolvedConfig) -> Failure {
+    Failure::Run(Error::Resource(format!(
         "{} was changed {ATTEMPTS} times during the run: the result is on the stage; publish it with `findata replay` when \
          no other program changes the file",
         config.data_dir.warehouse.display()
-    ))
-    .into())
+    )))
 }
 
 /// Whether a run changed more than the log of runs.

@@ -9,7 +9,7 @@ use findata_models::{
     Models,
     comments::TableComments,
     metrics::{Expr, Input},
-    ops::{OPS, OpsColumn, OpsTable, RAW, STAGING},
+    ops::{OPS, OpsColumn, OpsTable, RAW, RAW_TICKS, STAGING},
 };
 use serde::Serialize;
 
@@ -72,6 +72,7 @@ pub fn tables(models: &Models) -> Vec<Table> {
             columns: RAW.iter().map(own).collect(),
         });
     }
+    all.push(declared("raw", &RAW_TICKS));
     all.extend(OPS.iter().map(|table| declared("ops", table)));
     all.extend(filled_by_models(models, "ops"));
     all

@@ -29,7 +29,7 @@ const DEFAULT_KEEP_DAYS: u16 = 90;
 const DEFAULT_WAIT_LOCK: Duration = Duration::from_secs(600);
 
 /// Parses a time such as `30s`, `10m`, `1h` or `0`.
-fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let number: u32 = number.parse().ok()?;
