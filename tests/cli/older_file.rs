@@ -120,7 +120,7 @@ fn a_run_migrates_an_older_file_and_keeps_the_users_names() {
 
     // The next run has nothing to do.
     let summary = again().json();
-    let written: u64 = summary["tables"]
+    let written: u64 = summary["analytics"]
         .as_object()
         .unwrap()
         .values()

@@ -74,7 +74,8 @@ impl Models {
             Some((name.to_owned(), columns_of(&table.sql))).filter(|(_, columns)| !columns.is_empty())
         });
         let columns: BTreeMap<String, Vec<TableColumn>> = columns.collect();
-        renderer.set_conversions(columns.iter().map(|(table, columns)| (table.clone(), conversions(columns))));
+        renderer
+            .set_conversions(columns.iter().map(|(table, columns)| (table.clone(), conversions(columns))));
         let mut models = rendered(MODELS, &renderer)?;
         for (file, after) in custom_models(&registry.custom) {
             let position = models.iter().position(|model| model.file == after);
