@@ -8,7 +8,7 @@ mod inputs;
 mod market;
 mod periods;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use findata_domain::{Error, Result, catalog::INCOME_STATEMENT};
 use minijinja::{
@@ -65,7 +65,8 @@ impl Renderer {
     /// Lets templates use `conversions`: by published table, what follows `*` in a SELECT of computed rows so that they
     /// have the types of the table.
     pub fn set_conversions(&mut self, by_table: impl Iterator<Item = (String, String)>) {
-        self.environment.add_global("conversions", Value::from_iter(by_table));
+        self.environment
+            .add_global("conversions", Value::from(by_table.collect::<BTreeMap<String, String>>()));
     }
 
     /// The text of one of the templates.
