@@ -54,14 +54,15 @@ fn a_killed_stream_continues_from_the_last_acknowledged_line() {
 }
 
 #[test]
-fn lines_land_after_a_time_and_ctrl_c_loads_them() {
+fn lines_land_after_a_time_and_load_at_a_number_or_at_ctrl_c() {
     let home = home();
     let all = ticks::ticks(30, &SYMBOLS);
-    let options = ["stream", "--flush-after", "1s", "--load-every", "0", "--acks"];
+    let options = ["stream", "--flush-after", "1s", "--load-every", "1h", "--load-at", "20", "--acks"];
     let (running, mut stdin) = findata(&options).home(&home).start_with_input();
     let (first, rest) = all.split_at(20);
     stdin.write_all(ticks::input(first).as_bytes()).unwrap();
     wait_until("lines to land without more input", || acknowledged(&running.stdout()) == 20);
+    wait_until("as many ticks as --load-at to be loaded", || stored_bars(&home) == ticks::bars(first));
     stdin.write_all(ticks::input(rest).as_bytes()).unwrap();
     // The pipe has no more bytes than these, so one read gets them.
     thread::sleep(Duration::from_millis(300));

@@ -56,7 +56,7 @@ pub(super) fn ticks(number: u64, symbols: &[&'static str]) -> Vec<Tick> {
             id: id + 1,
             symbol: symbols[rng.below(symbols.len() as u64) as usize],
             price: 10_000 + i128::from(rng.below(500)),
-            size: (minute % 9 != 0 && rng.below(10) > 0).then(|| i128::from(rng.below(300) + 1)),
+            size: (!minute.is_multiple_of(9) && rng.below(10) > 0).then(|| i128::from(rng.below(300) + 1)),
             time: open + (id as i64 / 3 * 3) * step,
         }
     };

@@ -168,7 +168,7 @@ async fn check_metrics(stage: &impl Stage) -> Result<()> {
 /// How far an attempt to start a run came.
 enum Start {
     /// The run has a plan, and its batches are on the queue.
-    Planned(Plan),
+    Planned(Box<Plan>),
     /// The time ran out while the attempt waited for the shared call budget.
     Waiting,
     /// The run had ended before.
@@ -207,7 +207,7 @@ async fn start_run(
         };
         fmp.finish().await;
         match plan {
-            Some(plan) => plan.map(Start::Planned),
+            Some(plan) => plan.map(|plan| Start::Planned(Box::new(plan))),
             // Waiting for the shared call budget is not a failure.
             None if fmp.stats().waited_seconds() - waited > begun.elapsed().as_secs_f64() / 2.0 => {
                 Ok(Start::Waiting)
