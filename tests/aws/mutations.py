@@ -90,7 +90,7 @@ MUTATIONS = [
     Mutation("unprocessable-letters-unnoticed", "      MetricName: ApproximateAgeOfOldestMessage\n", "      MetricName: NumberOfMessagesReceived\n", "alarm_coverage"),
     Mutation("sweeps-unwatched", "Value: !Ref Fanout}]", "Value: !Ref Load}]", "alarm_coverage"),
     Mutation("runs-unwatched", "    Condition: RunsDaily\n", "    Condition: HasKey\n", "alarm_coverage"),
-    Mutation("first-error-unnoticed", "      Threshold: 1\n      ComparisonOperator: GreaterThanOrEqualToThreshold\n      TreatMissingData: notBreaching\n      AlarmActions: *actions\n      Tags: *tag_list\n\n  Dashboard:", "      Threshold: 3\n      ComparisonOperator: GreaterThanOrEqualToThreshold\n      TreatMissingData: notBreaching\n      AlarmActions: *actions\n      Tags: *tag_list\n\n  Dashboard:", "alarm_coverage"),
+    Mutation("first-error-unnoticed", "      Dimensions: [{Name: FunctionName, Value: !Ref Extract}]\n      Statistic: Sum\n      Period: 300\n      EvaluationPeriods: 1\n      Threshold: 1\n", "      Dimensions: [{Name: FunctionName, Value: !Ref Extract}]\n      Statistic: Sum\n      Period: 300\n      EvaluationPeriods: 1\n      Threshold: 3\n", "alarm_coverage"),
     Mutation("late-alarm-flaps", "      Period: 600\n", "      Period: 300\n", "alarm_coverage"),
     Mutation("metric-not-shown", '            ["findata", "RunSeconds", "stack", "${AWS::StackName}"]]}},', '            ["findata", "OpenRunMinutes", "stack", "${AWS::StackName}"]]}},', "dashboard"),
     Mutation("wrong-unit", "Function duration (ms)", "Function duration (s)", "dashboard"),
