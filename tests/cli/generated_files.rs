@@ -15,7 +15,11 @@ fn completions_name_every_command_and_bash_accepts_its_script() {
     let check = format!(
         "{script}\nCOMP_WORDS=(findata exp); COMP_CWORD=1; _findata findata exp findata; echo \"${{COMPREPLY[@]}}\""
     );
-    let bash = std::process::Command::new("bash").args(["-c", &check]).output().unwrap();
+    // The script is longer than an argument may be.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("check.sh");
+    std::fs::write(&file, check).unwrap();
+    let bash = std::process::Command::new("bash").arg(&file).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&bash.stdout).trim(), "explain export", "{bash:?}");
     assert_eq!(findata(&["completions", "csh"]).run().code, Some(2));
 }
