@@ -227,7 +227,7 @@ fn restatements_record_old_and_new_values() {
     for row in revenue {
         let cells: Vec<&str> = row.split('|').collect();
         let versions = home.lines(&format!(
-            "select revenue from analytics.fact_financials_history where symbol = 'RESTA' and period_type = '{}' and fiscal_date = '{}' \
+            "select revenue::decimal(38, 6) from analytics.fact_financials_history where symbol = 'RESTA' and period_type = '{}' and fiscal_date = '{}' \
              order by known_from",
             cells[0], cells[1]
         ));
