@@ -124,6 +124,14 @@ class Inference:
         if isinstance(node, exp.Sum):
             kind = self.infer(node.this, env)
             return ("number", 38, kind[2]) if is_number(kind) else kind
+        if isinstance(node, exp.CountIf):
+            self.infer(node.this, env)
+            return WHOLE
+        if isinstance(node, exp.Median):
+            kind = self.infer(node.this, env)
+            if kind != DOUBLE:
+                self.problem(f"median of {kind}, whose scale depends on the engine", node)
+            return DOUBLE
         if isinstance(node, (exp.Count, exp.Length, exp.RowNumber, exp.Rank, exp.Year, exp.Month, exp.Day, exp.Quarter)):
             return WHOLE
         if isinstance(node, (exp.DateTrunc, exp.TimestampTrunc, exp.LastDay, exp.TsOrDsToDate)):

@@ -89,7 +89,13 @@ impl Rules {
     }
 
     fn data_type(&mut self, data_type: &DataType) {
-        let decimal = matches!(data_type, DataType::Decimal(ExactNumberInfo::PrecisionAndScale(18 | 38, scale)) if *scale >= 0);
+        // The types of amounts and of prices.
+        let decimal = matches!(
+            data_type,
+            DataType::Decimal(
+                ExactNumberInfo::PrecisionAndScale(38, 0..) | ExactNumberInfo::PrecisionAndScale(18, 6)
+            )
+        );
         if !decimal && !TYPES.contains(&data_type.to_string().to_uppercase().as_str()) {
             self.add(format!("type {data_type} differs between the engines"));
         }

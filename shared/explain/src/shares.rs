@@ -85,7 +85,9 @@ impl Facts<'_> {
         for input in to.inputs.iter_mut().filter(|input| input.source.is_some()) {
             input.label = format!("{} of {}", input.label, label(dataset.name));
         }
-        whole_shares(&mut to, &stored);
+        // A formula gives a fraction of a share.
+        to.value = to.value.map(f64::round);
+        (to.table, to.column) = stored_count();
         to.formula = Some(words(&formula));
         to.notes.push(format!("newest session: shares from {}", label(dataset.name)));
         Ok(to)
@@ -98,7 +100,8 @@ impl Facts<'_> {
              order by cap_date desc limit 1"
         ))?;
         let staged = staged.unwrap_or_default();
-        whole_shares(&mut to, stored);
+        to.value = figure(stored, "shares_outstanding_used");
+        (to.table, to.column) = stored_count();
         let Some(on) = date(&staged, "cap_date") else {
             to.notes.push("from FMP's market cap of that day, which has been replaced since".into());
             return Ok(to);
@@ -201,9 +204,7 @@ impl Facts<'_> {
     }
 }
 
-/// Sets the stored share count as the value of a figure. A formula gives a fraction of a share, to which it is rounded.
-fn whole_shares(to: &mut Figure, stored: &Row) {
-    to.value = figure(stored, "shares_outstanding_used");
-    (to.table, to.column) =
-        (Some("analytics.fact_market_metrics".into()), Some("shares_outstanding_used".into()));
+/// The table and the column with the share counts of sessions.
+fn stored_count() -> (Option<String>, Option<String>) {
+    (Some("analytics.fact_market_metrics".into()), Some("shares_outstanding_used".into()))
 }
