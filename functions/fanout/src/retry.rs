@@ -1,8 +1,8 @@
 //! Retries of scheduled runs.
 //!
 //! A scheduled run that failed or ended partial for a reason that can pass, such as an outage of FMP, is
-//! retried at most twice. `runs/<run>/retries.json` lists the retries, each of which is a run of its own. A
-//! retry repeats the request: its plan contains what is still due.
+//! retried at most twice. Each retry is a separate run with the same request, so its plan contains what is
+//! still due. `runs/<run>/retries.json` lists the retries.
 
 use chrono::{DateTime, Duration, Utc};
 use findata_domain::Result;
@@ -27,7 +27,7 @@ const MAX_AGE: Duration = Duration::hours(12);
 /// The retries of a scheduled run.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Retries {
-    /// In order.
+    /// The ids of the retries, the oldest first.
     runs: Vec<RunId>,
 }
 

@@ -30,7 +30,7 @@ const DAYS_BACK: u64 = 3;
 /// How long planning may take before the run is started again: the three attempts by Lambda take up to 18
 /// minutes.
 const PLAN_PATIENCE: Duration = Duration::minutes(20);
-/// How long the sweeper starts a run without a plan again, until it closes the run.
+/// How long the sweeper keeps restarting a run without a plan before it closes the run.
 const MAX_PLANNING: Duration = Duration::hours(24);
 /// How long fetching may take without a new batch entry or checkpoint before it is recovered. SQS hides
 /// the message of a crashed invocation for half an hour.

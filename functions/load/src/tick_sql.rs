@@ -9,7 +9,7 @@ use crate::sql::FILES;
 /// Query for the newest loaded file. Its key begins with the day of arrival.
 pub(crate) const NEWEST_FILE: &str = "select max(source_file) from ops.files where dataset = 'price_ticks'";
 
-/// Query for the days that have ticks, if there are no bars at all.
+/// Query for the days with ticks. Returns no rows if the table of bars has rows.
 pub(crate) const DAYS_WITHOUT_BARS: &str = "select distinct price_date::varchar from raw.price_ticks \
      where not exists (select 1 from analytics.fact_intraday_prices)";
 

@@ -40,13 +40,13 @@ impl Lines {
         self.ends.len()
     }
 
-    /// Returns whether there is no line.
+    /// Returns whether it has no lines.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The lines without their line breaks. Of a line larger than a record, only a beginning that is
-    /// larger, too.
+    /// The lines without their line breaks. A line that is too long for a record is cut, but stays too
+    /// long, so that it is still rejected.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| &self.text[start..*end])

@@ -23,8 +23,8 @@ pub struct Record<'a> {
     pub sequence: &'a str,
     /// When the stream received the record.
     pub arrived_at: DateTime<Utc>,
-    /// The content. Of a record larger than [`tick::MAX_RECORD`], a beginning that is larger, too, is
-    /// enough.
+    /// The content. A record larger than [`tick::MAX_RECORD`] may be cut to any size above this limit:
+    /// it is rejected in both cases.
     pub data: &'a [u8],
 }
 

@@ -16,7 +16,7 @@ const MAX_NAME: usize = 128;
 /// into DECIMAL(38, 12).
 const MAX_DIGITS: usize = 9;
 /// A tick that arrives later than this after its exchange time counts as late: its bar may have
-/// been loaded before. Twice the time of a batch, and a minute for the way.
+/// been loaded before. Twice the window of a batch, plus one minute of transit.
 const LATE: TimeDelta = TimeDelta::minutes(2);
 /// First accepted exchange time: 1990. Earlier ones are seconds that were sent as milliseconds.
 const FIRST_SECOND: i64 = 631_152_000;

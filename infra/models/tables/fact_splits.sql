@@ -3,7 +3,7 @@
 create table if not exists analytics.fact_splits (
     company_key varchar,
     symbol varchar,
-    split_date date, -- first day on which the price is that of a new share
+    split_date date, -- first day of trading on the new share basis
     split_date_key bigint, -- split_date as yyyymmdd
     numerator decimal(18, 6), -- shares; number of new shares
     denominator decimal(18, 6), -- shares; number of old shares that they replace

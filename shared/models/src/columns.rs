@@ -3,9 +3,9 @@
 /// The type of prices. The precision is the largest with which Arrow can multiply and divide two columns: the result
 /// has twice as many digits and one more, and a decimal has at most 38.
 const PRICE: &str = "decimal(18, 6)";
-/// The limit of [`PRICE`].
+/// Prices from this limit on do not fit [`PRICE`], and become NULL.
 const MAX_PRICE: u64 = 1_000_000_000_000;
-/// A limit below that of a bigint, which is 9.22e18.
+/// Counts from this limit on become NULL. A bigint holds at most 9.22e18.
 const MAX_COUNT: u64 = 9_000_000_000_000_000_000;
 
 /// A column as declared in the file of its table.

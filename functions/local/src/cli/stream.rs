@@ -257,7 +257,7 @@ async fn load_into(
     let loaded = async {
         bind_warehouse(stage, warehouse, &run).await?;
         let runs = ledger::runs_with("loaded.json", &stage.list("runs/").await?);
-        // It would take the symbols of these runs for unknown.
+        // Otherwise the load would reject symbols of these runs as unknown.
         if !missing_runs(runs, warehouse).await?.is_empty() {
             return Err(Error::Config(
                 "the warehouse lacks runs that are on the stage: load them with `findata replay`; landed ticks are loaded \

@@ -24,9 +24,9 @@ pub(crate) struct Args {
 enum Action {
     /// Store the symbols of a file under a name, or replace the list of this name
     Put {
-        /// Lower-case letters, digits, - and _
+        /// Name of the list: lower-case letters, digits, - and _
         name: UniverseName,
-        /// A file with one symbol per line or in the first column
+        /// A file with one symbol per line, or a CSV with a column `symbol` or `ticker`
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
