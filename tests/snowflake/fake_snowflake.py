@@ -35,11 +35,12 @@
 
 usage: fake_snowflake.py [--privileges] [--idle-after 300] [--port N] [--s3-endpoint URL]
                          [--async-after 45] [--session-ttl 3600] [--new-key KEY.pem]
-                         [--account-parameter NAME=VALUE]... [--latency SECONDS]
+                         [--account-parameter NAME=VALUE]... [--latency SECONDS] [--prepared FOLDER]
 Without --port it listens on a free port; without --s3-endpoint it starts moto as its S3; both on
 127.0.0.1 only. --new-key creates a key pair, writes the private key to that file and accepts no
-other login. When ready, it prints one line of JSON with both addresses. It exits when its standard
-input closes, so that it does not outlive the tests.
+other login. --prepared keeps parsed statements in a folder that several processes can share
+(prepared.py). When ready, it prints one line of JSON with both addresses. It exits when its
+standard input closes, so that it does not outlive the tests.
 """
 import argparse, asyncio, json, os, re, socket, sys, threading, time, uuid
 from urllib.parse import urljoin
@@ -48,7 +49,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 import fakesnow.server  # noqa: F401
-import copy_into, cursor_patches, parameters, protocol
+import copy_into, cursor_patches, parameters, prepared, protocol
 from execution import Executor
 from privileges import Denied, Privileges
 from protocol import batch_result, failure, read_chunk, refused, success
@@ -323,6 +324,7 @@ def main():
     parser.add_argument("--account-parameter", action="append", default=[])
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--idle-after", type=float, default=300.0)
+    parser.add_argument("--prepared")
     options = parser.parse_args()
     s3 = options.s3_endpoint or start_s3()
     files = copy_into.install(
@@ -335,6 +337,8 @@ def main():
         )
     )
     cursor_patches.install()
+    if options.prepared:
+        prepared.install(options.prepared)
     parameters.install()
     protocol.install()
     fake = FakeSnowflake(options, files)

@@ -43,17 +43,15 @@ def print_timestamps(tree, output_format):
             expression=exp.Literal.string("TIMESTAMP"),
         )
         return exp.Case(ifs=[exp.If(this=is_timestamp, true=printed)], default=plain("text"))
-    return tree.transform(change)
-
-
-def _transform(self, expression, params):
-    tree = original_transform(self, expression, params)
-    given = self._conn.__dict__.get("_fake_parameters") or {}
-    return print_timestamps(tree, given.get("TIMESTAMP_NTZ_OUTPUT_FORMAT", DEFAULT_OUTPUT_FORMAT))
-
-
-original_transform = fakesnow_cursor.FakeSnowflakeCursor._transform
+    return tree.transform(change, copy=False)
 
 
 def install():
-    fakesnow_cursor.FakeSnowflakeCursor._transform = _transform
+    transform = fakesnow_cursor.FakeSnowflakeCursor._transform
+
+    def transform_and_print(self, expression, params):
+        tree = transform(self, expression, params)
+        given = self._conn.__dict__.get("_fake_parameters") or {}
+        return print_timestamps(tree, given.get("TIMESTAMP_NTZ_OUTPUT_FORMAT", DEFAULT_OUTPUT_FORMAT))
+
+    fakesnow_cursor.FakeSnowflakeCursor._transform = transform_and_print

@@ -67,11 +67,15 @@ pub fn findata(arguments: &[&str]) -> Command {
     .key("test-key")
 }
 
+/// The folder with everything that was built with the profile of the tests.
+pub fn build_folder() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of the test binary");
+    test.parent().and_then(Path::parent).expect("a target folder").to_owned()
+}
+
 /// The path of the `findata` binary that was built with the profile of the tests.
 pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().expect("the path of the test binary");
-    let target = test.parent().and_then(Path::parent).expect("a target folder");
-    let path = target.join("findata");
+    let path = build_folder().join("findata");
     assert!(
         path.exists(),
         "{} does not exist: build it first with the same profile as the tests: cargo build -p findata-local",

@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::{
+    command,
     python::{self, Program},
     wait,
 };
@@ -63,9 +64,14 @@ impl FakeSnowflake {
         &self.http
     }
 
-    fn launch(options: &[&str]) -> Option<FakeSnowflake> {
+    fn launch(options_of_test: &[&str]) -> Option<FakeSnowflake> {
         let python = Self::python()?;
-        let options = ["--new-key", "key.pem"].iter().chain(options);
+        // The folder is shared by all fakes and all runs of the tests, because parsing the models takes most of the
+        // fake's time.
+        let prepared = command::build_folder().join("prepared-statements");
+        let prepared = prepared.to_str().expect("a path in UTF-8");
+        let options = ["--new-key", "key.pem", "--prepared", prepared];
+        let options = options.iter().chain(options_of_test);
         let mut program = Program::start(&python, "snowflake/fake_snowflake.py", options);
         let ready = program.read_json();
         let text = |name: &str| ready[name].as_str().expect("an address").to_owned();
