@@ -30,38 +30,55 @@ with periods as (
     left join period_inputs as {{ horizon.name }} on {{ horizon.name }}.period_id = g.{{ horizon.name }}_period_id
     {% endfor %}
 ),
-judged as (
+-- nothing has a rate where its horizon has a reason
+rated as (
     select p.*,
         {% for rate in growth_rates %}
         case
-            when p.{{ rate.horizon }}_reason is not null then p.{{ rate.horizon }}_reason
-            {% if not rate.banks %}
-            when p.sector_reason is not null then p.sector_reason
-            {% endif %}
-            {% if rate.is_per_share %}
-            when p.{{ rate.figure }} is null then coalesce(p.count_reason, 'missing_input')
-            when p.{{ rate.name }}_base is null
-                then coalesce(p.{{ rate.horizon }}_count_reason, p.{{ rate.horizon }}_base_reason)
-            {% else %}
-            when p.{{ rate.figure }} is null then 'missing_input'
-            when p.{{ rate.name }}_base is null then p.{{ rate.horizon }}_base_reason
-            {% endif %}
-            when p.{{ rate.name }}_base <= 0 then 'negative_base'
-            {% if rate.is_annual %}
-            when p.{{ rate.figure }} <= 0 then '{{ rate.reason }}'
-            {% endif %}
-        end as {{ rate.name }}_reason{{ "," if not loop.last }}
+            when p.{{ rate.horizon }}_reason is null{{ " and p.sector_reason is null" if not rate.banks }}
+                and p.{{ rate.name }}_base > 0{{ " and p." ~ rate.figure ~ " > 0" if rate.is_annual }}
+                then {{ rate.value }}
+        end as {{ rate.name }}{{ "," if not loop.last }}
         {% endfor %}
     from periods as p
 )
 select
     p.period_id,
     {% for rate in growth_rates %}
-    case when p.{{ rate.name }}_reason is null then {{ rate.value }} end as {{ rate.name }},
+    p.{{ rate.name }},
     {% endfor %}
+    -- one entry for the horizon if all its rates have the same reason, and otherwise one for every rate that is NULL:
+    -- an entry per rate would be most of the table's size
     concat(
-        {% for rate in growth_rates %}
-        coalesce('|{{ rate.name }}=' || p.{{ rate.name }}_reason, ''){{ "," if not loop.last }}
+        {% for horizon in horizons %}
+        case
+            when p.{{ horizon.name }}_reason is not null then '|{{ horizon.name }}=' || p.{{ horizon.name }}_reason
+            else concat(
+                {% for rate in growth_rates if rate.horizon == horizon.name %}
+                case
+                    when p.{{ rate.name }} is null
+                        then '|{{ rate.name }}=' || case
+                            {% if not rate.banks %}
+                            when p.sector_reason is not null then p.sector_reason
+                            {% endif %}
+                            {% if rate.is_per_share %}
+                            when p.{{ rate.figure }} is null then coalesce(p.count_reason, 'missing_input')
+                            when p.{{ rate.name }}_base is null
+                                then coalesce(p.{{ rate.horizon }}_count_reason, p.{{ rate.horizon }}_base_reason)
+                            {% else %}
+                            when p.{{ rate.figure }} is null then 'missing_input'
+                            when p.{{ rate.name }}_base is null then p.{{ rate.horizon }}_base_reason
+                            {% endif %}
+                            when p.{{ rate.name }}_base <= 0 then 'negative_base'
+                            {% if rate.is_annual %}
+                            when p.{{ rate.figure }} <= 0 then '{{ rate.reason }}'
+                            {% endif %}
+                        end
+                    else ''
+                end{{ "," if not loop.last }}
+                {% endfor %}
+            )
+        end{{ "," if not loop.last }}
         {% endfor %}
     ) as null_reasons
-from judged as p
+from rated as p

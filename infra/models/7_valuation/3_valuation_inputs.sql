@@ -37,7 +37,7 @@ rates as (
     select
         p.vintage_id, p.fiscal_date,
         {% for rate in valuation_growth %}
-        g.{{ rate }},
+        g.{{ rate.name }},
         {% endfor %}
         g.null_reasons
     from growth_rates as g
@@ -47,7 +47,7 @@ rates as (
     select
         p.vintage_id, r.fiscal_date,
         {% for rate in valuation_growth %}
-        r.{{ rate }},
+        r.{{ rate.name }},
         {% endfor %}
         r.null_reasons
     from published as p
@@ -57,11 +57,15 @@ growth as (
     select
         vintage_id, fiscal_date,
         {% for rate in valuation_growth %}
-        {{ rate }},
+        {{ rate.name }},
+        -- the reason of the rate, or of all rates over its horizon
         case
-            when {{ rate }} is null
-                then nullif(split_part(split_part(null_reasons, '|{{ rate }}=', 2), '|', 1), '')
-        end as {{ rate }}_reason{{ "," if not loop.last }}
+            when {{ rate.name }} is null
+                then coalesce(
+                    nullif(split_part(split_part(null_reasons, '|{{ rate.name }}=', 2), '|', 1), ''),
+                    nullif(split_part(split_part(null_reasons, '|{{ rate.horizon }}=', 2), '|', 1), '')
+                )
+        end as {{ rate.name }}_reason{{ "," if not loop.last }}
         {% endfor %}
     from rates
 ),

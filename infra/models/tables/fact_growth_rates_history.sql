@@ -9,7 +9,7 @@ create table if not exists analytics.fact_growth_rates_history (
     {% for rate in growth_rates %}
     {{ rate.name }} double,
     {% endfor %}
-    null_reasons varchar, -- the row's reasons for NULL in one text, |metric=reason|; analytics.metric_nulls reads it
+    null_reasons varchar, -- reasons for NULL, |metric=reason| or |horizon=reason|; analytics.metric_nulls reads them
     is_suspect boolean, -- whether its statements, or those of a period it is compared with, contradict other data
     suspect_reason varchar, -- the contradictions as codes joined with ', '; NULL if there are none
     known_from timestamp,

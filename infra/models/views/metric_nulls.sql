@@ -1,7 +1,8 @@
 -- grain: company_key x subject_date x basis (Q1..Q4, FY, TTM, MARKET) x metric: why a metric is NULL, one row for
 -- every NULL.
 -- The reasons are stored beside the figures, |metric=reason|metric=reason: one row per day and metric would be several
--- times the size of the facts. The view splits these texts.
+-- times the size of the facts. The view splits these texts. An entry with the name of a horizon, |cagr_3y=reason, is
+-- the reason of all growth rates over that horizon.
 create or replace view analytics.metric_nulls as
 with digits as (
     select 0 as n union all select 1 union all select 2 union all select 3 union all select 4
@@ -57,16 +58,23 @@ entries as (
     join positions as p
         on p.n between 1 and length(s.null_reasons) - length(replace(s.null_reasons, '|', ''))
 ),
+of_horizons as (
+    {% for rate in growth_rates %}
+    {{ "union all " if not loop.first }}select
+        '{{ rate.horizon }}'{{ " as horizon" if loop.first }}, '{{ rate.name }}'{{ " as metric" if loop.first }}
+    {% endfor %}
+),
 of_shares as (
     {% for metric in market_metrics if metric.needs_shares %}
     {{ "union all " if not loop.first }}select '{{ metric.name }}'{{ " as metric" if loop.first }}
     {% endfor %}
 )
 select
-    company_key, symbol, subject_date, subject_date_key, basis, split_part(entry, '=', 1) as metric,
-    split_part(entry, '=', 2) as reason
-from entries
-where not contains(valued, '|' || split_part(entry, '=', 1) || '=')
+    e.company_key, e.symbol, e.subject_date, e.subject_date_key, e.basis,
+    coalesce(h.metric, split_part(e.entry, '=', 1)) as metric, split_part(e.entry, '=', 2) as reason
+from entries as e
+left join of_horizons as h on h.horizon = split_part(e.entry, '=', 1)
+where not contains(e.valued, '|' || split_part(e.entry, '=', 1) || '=')
 union all
 select company_key, symbol, fiscal_date, fiscal_date_key, 'TTM', metric, coalesce(reason, 'missing_input')
 from ttm_nulls

@@ -135,7 +135,7 @@ struct Context {
     growth_figures: Vec<String>,
     valuation_inputs: Vec<Formula>,
     /// The growth rates that market metrics use.
-    valuation_growth: BTreeSet<String>,
+    valuation_growth: Vec<GrowthValues>,
     market_metrics: Vec<MarketValues>,
     /// Whether one of them uses fundamentals.
     has_operands: bool,
@@ -184,6 +184,17 @@ fn rank((name, kind): (&str, RankedKind)) -> RankValues {
 /// Returns whether one of the metrics uses fundamentals.
 pub(crate) fn has_operands(metrics: &[MarketMetric]) -> bool {
     metrics.iter().any(|metric| metric.checked().is_some())
+}
+
+/// Returns the growth rates that market metrics use.
+fn growth_rates_of_the_valuation(registry: &Registry) -> Vec<GrowthValues> {
+    let metrics = registry.market.iter().chain(&registry.custom.market);
+    let used: BTreeSet<String> = metrics
+        .flat_map(MarketMetric::fundamentals)
+        .filter(|(source, _)| *source == Source::Growth)
+        .map(|(_, name)| name)
+        .collect();
+    growth_rates(registry).into_iter().filter(|rate| used.contains(&rate.name)).collect()
 }
 
 /// A line that a suspicion compares.
@@ -243,14 +254,7 @@ impl Context {
             growth_rates: growth_rates(registry),
             growth_figures: registry.growth.iter().map(|g| g.figure.clone()).collect(),
             valuation_inputs: valuation_inputs(registry),
-            valuation_growth: registry
-                .market
-                .iter()
-                .chain(&registry.custom.market)
-                .flat_map(MarketMetric::fundamentals)
-                .filter(|(source, _)| *source == Source::Growth)
-                .map(|(_, name)| name)
-                .collect(),
+            valuation_growth: growth_rates_of_the_valuation(registry),
             has_operands: has_operands(&registry.market),
             has_custom_operands: has_operands(&registry.custom.market),
             market_metrics: registry.market.iter().map(|m| market(registry, m)).collect(),

@@ -82,7 +82,7 @@ pub(super) struct Days {
 
 #[derive(Serialize)]
 pub(super) struct GrowthValues {
-    name: String,
+    pub(super) name: String,
     figure: String,
     horizon: String,
     banks: bool,

@@ -45,13 +45,16 @@ impl Newest {
     /// Returns why a figure is NULL, as `analytics.metric_nulls` does, from the rows that are read already.
     pub(super) fn reason(&self, fact: Fact, column: &str) -> String {
         let row = self.row(fact);
-        let listed = |name: &str| {
+        let listed = |is_wanted: &dyn Fn(&str) -> bool| {
             let reasons = row.get("null_reasons")?.split('|');
-            reasons.filter_map(|reason| reason.split_once('=')).find(|(of, _)| *of == name)
+            reasons.filter_map(|reason| reason.split_once('=')).find(|(of, _)| is_wanted(of))
         };
+        // If all growth rates over a horizon have the same reason, the entry has the horizon's name.
+        let is_horizon = |of: &str| column.strip_suffix(of).is_some_and(|figure| figure.ends_with('_'));
         // If the share count is missing, metrics that use the market cap have its reason.
-        let own =
-            listed(column).or_else(|| listed("shares_outstanding_used").filter(|_| fact == Fact::Market));
+        let own = listed(&|of| of == column)
+            .or_else(|| listed(&is_horizon).filter(|_| fact == Fact::Growth))
+            .or_else(|| listed(&|of| of == "shares_outstanding_used").filter(|_| fact == Fact::Market));
         let stored = match fact {
             Fact::Ttm | Fact::Financials => row.get("reason").map(String::as_str),
             _ => own.map(|(_, reason)| reason),
