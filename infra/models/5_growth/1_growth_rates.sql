@@ -51,34 +51,41 @@ select
     -- an entry per rate would be most of the table's size
     concat(
         {% for horizon in horizons %}
-        case
-            when p.{{ horizon.name }}_reason is not null then '|{{ horizon.name }}=' || p.{{ horizon.name }}_reason
-            else concat(
-                {% for rate in growth_rates if rate.horizon == horizon.name %}
-                case
-                    when p.{{ rate.name }} is null
-                        then '|{{ rate.name }}=' || case
-                            {% if not rate.banks %}
-                            when p.sector_reason is not null then p.sector_reason
-                            {% endif %}
-                            {% if rate.is_per_share %}
-                            when p.{{ rate.figure }} is null then coalesce(p.count_reason, 'missing_input')
-                            when p.{{ rate.name }}_base is null
-                                then coalesce(p.{{ rate.horizon }}_count_reason, p.{{ rate.horizon }}_base_reason)
-                            {% else %}
-                            when p.{{ rate.figure }} is null then 'missing_input'
-                            when p.{{ rate.name }}_base is null then p.{{ rate.horizon }}_base_reason
-                            {% endif %}
-                            when p.{{ rate.name }}_base <= 0 then 'negative_base'
-                            {% if rate.is_annual %}
-                            when p.{{ rate.figure }} <= 0 then '{{ rate.reason }}'
-                            {% endif %}
-                        end
-                    else ''
-                end{{ "," if not loop.last }}
-                {% endfor %}
-            )
-        end{{ "," if not loop.last }}
+        coalesce(
+            case
+                when p.{{ horizon.name }}_reason is not null then '|{{ horizon.name }}=' || p.{{ horizon.name }}_reason
+                else concat(
+                    {% for rate in growth_rates if rate.horizon == horizon.name %}
+                    coalesce(
+                        case
+                            when p.{{ rate.name }} is null
+                                then '|{{ rate.name }}=' || case
+                                    {% if not rate.banks %}
+                                    when p.sector_reason is not null then p.sector_reason
+                                    {% endif %}
+                                    {% if rate.is_per_share %}
+                                    when p.{{ rate.figure }} is null then coalesce(p.count_reason, 'missing_input')
+                                    when p.{{ rate.name }}_base is null
+                                        then coalesce(
+                                            p.{{ rate.horizon }}_count_reason, p.{{ rate.horizon }}_base_reason
+                                        )
+                                    {% else %}
+                                    when p.{{ rate.figure }} is null then 'missing_input'
+                                    when p.{{ rate.name }}_base is null then p.{{ rate.horizon }}_base_reason
+                                    {% endif %}
+                                    when p.{{ rate.name }}_base <= 0 then 'negative_base'
+                                    {% if rate.is_annual %}
+                                    when p.{{ rate.figure }} <= 0 then '{{ rate.reason }}'
+                                    {% endif %}
+                                end
+                        end,
+                        ''
+                    ){{ "," if not loop.last }}
+                    {% endfor %}
+                )
+            end,
+            ''
+        ){{ "," if not loop.last }}
         {% endfor %}
     ) as null_reasons
 from rated as p
