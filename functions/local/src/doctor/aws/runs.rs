@@ -56,11 +56,11 @@ pub(super) async fn checks(deployment: &Deployment<'_>) -> Result<Vec<Check>> {
             let status = summary.as_ref().map_or(Status::Failed, |summary| summary.status);
             if matches!(status, Status::Failed | Status::Partial) {
                 problems.add(
-                    format!("the last run {run} ended as {}", status.name()),
+                    format!("the last run {run} ended as {}", status.as_str()),
                     format!("findata invoke --retry {run} {target}"),
                 );
             }
-            format!("the last run {run} ended as {}; {open} open", status.name())
+            format!("the last run {run} ended as {}; {open} open", status.as_str())
         }
     };
     Ok(problems.or_ok("runs", found))
