@@ -13,11 +13,15 @@ const READY: [(&str, &str); 3] = [
 ];
 
 fn doctor(bundle: &Bundle, stack: &str) -> Output {
+    doctor_with_key(bundle, stack, "test", "test")
+}
+
+fn doctor_with_key(bundle: &Bundle, stack: &str, id: &str, secret: &str) -> Output {
     findata(&["doctor", "--aws", stack, "--json"])
         .variable("AWS_ENDPOINT_URL", bundle.url())
         .variable("AWS_REGION", "us-east-1")
-        .variable("AWS_ACCESS_KEY_ID", "test")
-        .variable("AWS_SECRET_ACCESS_KEY", "test")
+        .variable("AWS_ACCESS_KEY_ID", id)
+        .variable("AWS_SECRET_ACCESS_KEY", secret)
         .no_key()
         .run()
 }
@@ -164,8 +168,32 @@ fn doctor_finds_each_fault_of_a_stack_and_its_fixes_repair_it() {
     update(&bundle, &[("Universe", "sp500"), ("ScheduleState", "ENABLED")], |_| {});
     assert_failures(&bundle, &[]);
 
+    check_policy(&bundle);
     repair_resources(&bundle);
     repair_wiring(&bundle);
+}
+
+/// The policy in the README is sufficient, and without it the missing actions are named.
+fn check_policy(bundle: &Bundle) {
+    let name = "inspector";
+    bundle.call("iam", "create_user", json!({"UserName": name}));
+    let key = bundle.call("iam", "create_access_key", json!({"UserName": name}))["AccessKey"].clone();
+    let run = || {
+        let (id, secret) = (key["AccessKeyId"].as_str().unwrap(), key["SecretAccessKey"].as_str().unwrap());
+        doctor_with_key(bundle, "findata", id, secret)
+    };
+    let denied = run();
+    assert!(
+        denied.code == Some(5) && denied.stdout.contains("cloudformation:DescribeStacks"),
+        "{denied:#?}"
+    );
+    let readme = include_str!("../../infra/README.md");
+    let mut policies = readme.split("```json\n").filter_map(|part| part.split("```").next());
+    let policy = policies.find(|policy| policy.contains("cloudformation:DescribeStacks")).unwrap();
+    let put = json!({"UserName": name, "PolicyName": "inspect", "PolicyDocument": policy});
+    bundle.call("iam", "put_user_policy", put);
+    let allowed = run();
+    assert_eq!(allowed.code, Some(0), "{allowed:#?}");
 }
 
 /// Faults of functions, queues, secrets and the role.

@@ -38,7 +38,12 @@ impl RunId {
     /// Returns whether the schedule started the run, or a retry of such a run. Other runs take precedence
     /// over these runs.
     pub fn is_scheduled(&self) -> bool {
-        self.has_salt(SCHEDULED) || (1..=MAX_RETRIES).any(|number| self.has_salt(retry_salt(number)))
+        self.has_salt(SCHEDULED) || self.retry_number().is_some()
+    }
+
+    /// Returns the number of a retry of a scheduled run; `None` for other runs.
+    pub fn retry_number(&self) -> Option<u32> {
+        (1..=MAX_RETRIES).find(|number| self.has_salt(retry_salt(*number)))
     }
 
     /// Returns whether the schedule started the run.
