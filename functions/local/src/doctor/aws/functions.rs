@@ -21,6 +21,13 @@ const LINKS: [(&str, &str); 3] = [
 pub(super) async fn read(deployment: &mut Deployment<'_>) -> Result<Vec<Check>> {
     let mut problems = Problems::default();
     let mut names = Vec::new();
+    let day = deployment.parameter("Today");
+    if !day.is_empty() {
+        problems.add(
+            format!("the functions plan and compute for {day} instead of the current day"),
+            "cd infra && sam deploy --parameter-overrides Today=\"\"",
+        );
+    }
     for (name, timeout) in FUNCTIONS {
         if !deployment.has(name) {
             continue;
@@ -71,13 +78,6 @@ fn check(deployment: &Deployment<'_>, id: &str, timeout: u64, function: &Functio
         problems.add(
             format!("{id} may take {} seconds instead of {timeout}", function.timeout),
             format!("aws lambda update-function-configuration --function-name {id} --timeout {timeout}"),
-        );
-    }
-    let day = deployment.parameter("Today");
-    if !day.is_empty() {
-        problems.add(
-            format!("{id} plans and computes for {day} instead of the current day"),
-            "cd infra && sam deploy --parameter-overrides Today=\"\"",
         );
     }
     let mut variables = function.environment.variables.clone();

@@ -45,15 +45,15 @@ async fn daily(deployment: &Deployment<'_>) -> Result<Vec<Check>> {
     check_target(deployment, name, "Fanout", &schedule, &mut problems);
     let zone = schedule.schedule_expression_timezone.as_deref().unwrap_or("UTC");
     let expression = &schedule.schedule_expression;
-    for (parameter, value) in [("ScheduleExpression", expression.as_str()), ("ScheduleTimeZone", zone)] {
+    for (parameter, option, value) in [
+        ("ScheduleExpression", "--schedule-expression", expression.as_str()),
+        ("ScheduleTimeZone", "--schedule-expression-timezone", zone),
+    ] {
         let expected = deployment.parameter(parameter);
         if value != expected {
             problems.add(
                 format!("{name} has {value}, but the stack's {parameter} is {expected}"),
-                format!("cd infra && sam deploy --parameter-overrides {parameter}='{value}' keeps it; to go back, {}", change(
-                    name,
-                    &format!("--{} '{expected}'", if parameter == "ScheduleTimeZone" { "schedule-expression-timezone" } else { "schedule-expression" })
-                )),
+                change(name, &format!("{option} '{expected}'")),
             );
         }
     }
