@@ -114,8 +114,24 @@ pub enum Universe {
     Symbols(Vec<Symbol>),
     /// The current members of the S&P 500.
     Sp500,
+    /// The current members of the Nasdaq-100.
+    Nasdaq,
+    /// The current members of the Dow Jones Industrial Average.
+    Dowjones,
     /// The list that the stage has under this name when the run is planned.
     Named(UniverseName),
+}
+
+impl Universe {
+    /// The members of an index, by its name in requests; `None` if no index has this name.
+    pub fn of_index(name: &str) -> Option<Self> {
+        match name {
+            "sp500" => Some(Universe::Sp500),
+            "nasdaq" => Some(Universe::Nasdaq),
+            "dowjones" => Some(Universe::Dowjones),
+            _ => None,
+        }
+    }
 }
 
 /// A request for a run.

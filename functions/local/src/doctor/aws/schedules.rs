@@ -5,7 +5,7 @@ use findata_aws::{
     s3_stage::{Location, S3Stage},
 };
 use findata_domain::Result;
-use findata_pipeline::named_universe;
+use findata_pipeline::{named_universe, run::Universe};
 use serde_json::Value;
 
 use super::{Check, DEPLOY, Deployment, Problems};
@@ -102,7 +102,7 @@ async fn universe_problem(deployment: &Deployment<'_>, universe: &str) -> Result
     };
     let stage = S3Stage::new(deployment.config, location.clone());
     let names = named_universe::names(&stage).await?;
-    if universe == "sp500" || names.iter().any(|name| name.to_string() == universe) {
+    if Universe::of_index(universe).is_some() || names.iter().any(|name| name.to_string() == universe) {
         return Ok(None);
     }
     Ok(Some((
