@@ -137,6 +137,22 @@ fn doctor_finds_each_fault_of_a_stack_and_its_fixes_repair_it() {
         "{absent:#?}"
     );
 
+    let bucket =
+        json!({"Resources": {"Other": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "other"}}}});
+    bundle.call(
+        "cloudformation",
+        "create_stack",
+        json!({"StackName": "other", "TemplateBody": bucket.to_string()}),
+    );
+    let other = bundle.wait_for("another stack", || {
+        let output = doctor(&bundle, "other");
+        (!output.stdout.contains("IN_PROGRESS")).then_some(output)
+    });
+    assert!(
+        other.code == Some(5) && other.stdout.contains("or of another project: it has no Analytics,"),
+        "{other:#?}"
+    );
+
     // The state after the first deploy, with the settings of the tests.
     bundle.set_visibility_timeout(1_800);
     let new = [

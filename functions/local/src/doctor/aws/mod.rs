@@ -119,6 +119,10 @@ pub async fn aws(config: &SdkConfig, name: &str, now: DateTime<Utc>) -> Result<V
         functions: BTreeMap::new(),
         now,
     };
+    if let Some(other) = stack::other_template(&deployment) {
+        checks.push(other);
+        return Ok(checks);
+    }
     checks.extend(stack::checks(&deployment));
     let functions = functions::read(&mut deployment).await;
     let mut add = |what: &str, result: Result<Vec<Check>>| match result {

@@ -23,7 +23,7 @@ pub(super) async fn checks(deployment: &Deployment<'_>) -> Result<Vec<Check>> {
         match deployment.aws.schedule(name).await? {
             None => problems.add(format!("the schedule {name} was deleted"), restore(resource)),
             Some(schedule) => {
-                found = format!("{name} is on: {}", schedule.schedule_expression);
+                found = format!("{name} is {}: {}", schedule.state, schedule.schedule_expression);
                 check_target(deployment, name, function, &schedule, &mut problems);
                 if schedule.state != "ENABLED" && (resource != "PriceLoads" || trusts_snowflake(deployment)) {
                     problems.add(format!("the schedule {name} is {}", schedule.state), enable(name));

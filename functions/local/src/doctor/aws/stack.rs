@@ -20,8 +20,24 @@ const OUTPUTS: [(&str, &str); 15] = [
     ("QueueUrl", "Tasks"),
     ("SnowflakeRoleArn", "SnowflakeRole"),
 ];
-/// Resources that exist only with a parameter.
-const OPTIONAL: [&str; 1] = ["Prices"];
+/// The resources that the checks read.
+const REQUIRED: [&str; 15] = [
+    "Analytics",
+    "AnalyticsLoaded",
+    "Bucket",
+    "Bus",
+    "DeadLetters",
+    "Extract",
+    "FailedEvents",
+    "Fanout",
+    "FanoutDaily",
+    "FanoutRequested",
+    "FanoutSweep",
+    "Load",
+    "LoadStaged",
+    "SnowflakeRole",
+    "Tasks",
+];
 
 pub(super) fn absent(name: &str, region: &str) -> Check {
     Check::failed(
@@ -32,6 +48,17 @@ pub(super) fn absent(name: &str, region: &str) -> Check {
              'StackSummaries[].[StackName, StackStatus]'` lists the stacks"
         ),
     )
+}
+
+/// Reports a stack of another template; `None` if it has the resources that the checks read.
+pub(super) fn other_template(deployment: &Deployment<'_>) -> Option<Check> {
+    let missing: Vec<_> = REQUIRED.into_iter().filter(|name| !deployment.has(name)).collect();
+    let found = format!(
+        "{} is of another version of the template, or of another project: it has no {}",
+        deployment.name,
+        missing.join(", ")
+    );
+    (!missing.is_empty()).then(|| Check::failed("resources", found, DEPLOY))
 }
 
 pub(super) fn checks(deployment: &Deployment<'_>) -> Vec<Check> {
@@ -66,8 +93,8 @@ fn outputs(deployment: &Deployment<'_>) -> Problems {
         let (value, id) = (deployment.output(output), deployment.resource(resource));
         let is_name = |separator: char| value.rsplit_once(separator).is_some_and(|(_, name)| name == id);
         match (value.is_empty(), deployment.has(resource)) {
-            (_, false) if OPTIONAL.contains(&resource) => {}
-            (_, false) => problems.add(format!("the stack has no resource {resource}"), DEPLOY),
+            // Only with a parameter.
+            (_, false) => {}
             (true, true) => problems.add(format!("the output {output} is missing"), DEPLOY),
             (false, true) if value == id || is_name(':') || is_name('/') => {}
             (false, true) => {
