@@ -76,7 +76,7 @@ async fn named(name: &UniverseName, stage: &impl Stage) -> Result<Members> {
 /// Resolves the universe from the stored list, without a call.
 ///
 /// # Errors
-/// As for [`resolve`].
+/// As for [`resolve`]; `Stop` if no list of the index is known.
 pub async fn last_known(request: &Request, stage: &impl Stage) -> Result<Members> {
     let index = match Source::of(&request.universe) {
         Source::Listed(symbols) => return from_symbols(symbols),
@@ -87,7 +87,7 @@ pub async fn last_known(request: &Request, stage: &impl Stage) -> Result<Members
     match stored.and_then(|object| Constituents::read(&object.body)) {
         Some(known) => Ok(as_fetched(index, known)),
         None => bundled(index, "not fetched yet")?.ok_or_else(|| {
-            Error::Reject(format!(
+            Error::Stop(format!(
                 "the members of the {} are not known yet: the first run fetches them",
                 index.name
             ))
