@@ -177,7 +177,7 @@ fn doctor_finds_each_fault_of_a_stack_and_its_fixes_repair_it() {
     ];
     let outputs = [
         "the output QueueUrl is missing",
-        "the output BusName is default",
+        "the output BusName is default, but Bus is",
         "for mine, which is no list",
     ];
     assert_failures(&bundle, &[&wrong_bus[..], &outputs].concat());
