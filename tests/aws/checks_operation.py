@@ -26,7 +26,7 @@ METRICS = {
 }
 DIMENSIONS = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", "findata": "stack"}
 # Ends of a run that a person must know about. A rejected request is the requester's mistake.
-ALARMED, NOT_ALARMED = {"RunsFailed", "RunsPartial", "RunsBudget"}, {"RequestsRejected"}
+ALARMED, NOT_ALARMED = {"RunsFailed", "RunsPartial", "RunsBudget", "RunsToRetry"}, {"RequestsRejected"}
 # Units that a title must name, because the number alone could be taken for another unit.
 UNITS = {"Duration": "(ms)", "IteratorAge": "(ms)", "RunSeconds": "(seconds)", "OpenRunMinutes": "(minutes)", "ApproximateAgeOfOldestMessage": "(seconds)"}
 

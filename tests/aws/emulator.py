@@ -8,13 +8,15 @@ faults.
              destination. Events wait while the function is at its reserved concurrency.
   Schedules  Placeholders such as <aws.scheduler.scheduled-time> are replaced. Schedules are checked
              every second. An updated schedule can fire again.
-  Stacks     The reserved concurrency of functions is applied, and the concurrency of an event
-             source mapping may come from a parameter.
+  Stacks     The reserved concurrency of functions and the time zone of schedules are applied, and
+             the concurrency of an event source mapping may come from a parameter.
+  Alarms     Responses in XML contain the description and the actions of an alarm.
   TLS        Requests count as TLS unless they carry the header "x-forwarded-proto: http".
   Events     Policies may restrict the source and the type of the events that a caller puts.
 """
-import contextvars, json, os, time
+import contextvars, json, os, re, time
 from datetime import datetime, timezone
+from xml.sax.saxutils import escape
 
 from controls import middleware, record, take_copies
 
@@ -226,8 +228,9 @@ def reset_updated_schedules(scheduler):
     scheduler._update_schedule, scheduler._SCHEDULE_TICK_INTERVAL = update_schedule, 1
 
 
-def patch_cloudformation(handlers, functions):
+def patch_cloudformation(handlers, functions, scheduler):
     function, mapping = handlers["AWS::Lambda::Function"], handlers["AWS::Lambda::EventSourceMapping"]
+    schedule = handlers["AWS::Scheduler::Schedule"]
 
     def with_reserved_concurrency(handler):
         def handle(*args, **kwargs):
@@ -248,22 +251,47 @@ def patch_cloudformation(handlers, functions):
             scaling.update({name: int(value) for name, value in scaling.items()})
             return handler(*args, **kwargs)
         return handle
+
+    def with_time_zone(handler):
+        def handle(*args, **kwargs):
+            zone, (name, attributes) = args[-2].get("ScheduleExpressionTimezone", "UTC"), handler(*args, **kwargs)
+            scheduler._schedules[f"default/{name}"]["ScheduleExpressionTimezone"] = zone
+            return name, attributes
+        return handle
     for step in ("create", "update"):
-        function[step], mapping[step] = (
+        function[step], mapping[step], schedule[step] = (
             with_reserved_concurrency(function[step]),
             with_numeric_scaling(mapping[step]),
+            with_time_zone(schedule[step]),
         )
+
+
+def complete_alarms(cloudwatch):
+    original = cloudwatch._xml
+
+    def with_details(match):
+        alarm = cloudwatch._alarms.get(match[1]) or {}
+        actions = "".join(f"<member>{escape(action)}</member>" for action in alarm.get("AlarmActions") or [])
+        description = escape(alarm.get("AlarmDescription") or "")
+        return f"{match[0]}<AlarmDescription>{description}</AlarmDescription><AlarmActions>{actions}</AlarmActions>"
+
+    def xml(status, name, body):
+        if name == "DescribeAlarmsResponse":
+            body = re.sub("<AlarmName>(.*?)</AlarmName>", with_details, body)
+        return original(status, name, body)
+    cloudwatch._xml = xml
 
 
 def install():
     from ministack import app
     from ministack.core import iam_actions
-    from ministack.services import eventbridge, lambda_svc, scheduler, sqs
+    from ministack.services import cloudwatch, eventbridge, lambda_svc, scheduler, sqs
     from ministack.services.cloudformation import provisioners
     reset_updated_schedules(scheduler)
-    patch_cloudformation(provisioners._RESOURCE_HANDLERS, lambda_svc)
+    patch_cloudformation(provisioners._RESOURCE_HANDLERS, lambda_svc, scheduler)
     record_function_calls()
     add_event_conditions(iam_actions)
     patch_event_delivery(eventbridge, lambda_svc, sqs)
     patch_lambda(lambda_svc)
+    complete_alarms(cloudwatch)
     app.app = middleware(app.app)

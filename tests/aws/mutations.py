@@ -85,6 +85,7 @@ MUTATIONS = [
     Mutation("end-not-reported", "      OKActions: *actions\n", "", "alarms"),
     Mutation("silence-over-ten-days", "    MaxValue: 7\n", "    MaxValue: 10\n", "alarms"),
     Mutation("partial-runs-unnoticed", "      MetricName: RunsPartial\n", "      MetricName: RunsFailed\n", "alarm_coverage"),
+    Mutation("endless-retries-unnoticed", "      MetricName: RunsToRetry\n", "      MetricName: RunsPartial\n", "alarm_coverage"),
     Mutation("rejected-requests-alarm", "      MetricName: RunsPartial\n", "      MetricName: RequestsRejected\n", "alarm_coverage"),
     Mutation("dead-letters-unnoticed", "      MetricName: NumberOfMessagesDeleted\n", "      MetricName: NumberOfMessagesSent\n", "alarm_coverage"),
     Mutation("unprocessable-letters-unnoticed", "      MetricName: ApproximateAgeOfOldestMessage\n", "      MetricName: NumberOfMessagesReceived\n", "alarm_coverage"),

@@ -289,6 +289,11 @@ fn a_scheduled_run_that_meets_an_outage_of_fmp_is_retried() {
     let failed: RunId = failed.split('/').nth(1).unwrap().parse().unwrap();
     let summary = bundle.summary(&failed);
     assert!(summary.status == Status::Failed && summary.can_pass, "{summary:#?}");
+    let logged = |metric: &str| {
+        let functions = ["fanout", "analytics"].iter().flat_map(|function| bundle.log(function));
+        functions.filter(|line| line.contains(&format!("\"{metric}\":1.0"))).count()
+    };
+    assert_eq!((logged("RunsToRetry"), logged("RunsFailed")), (1, 0), "the alarm waits for the retry");
     server.set_faults(&[]);
     // Ends the running processes, whose breakers are still open: on AWS, five minutes have passed.
     for function in ["findata-fanout", "findata-extract"] {
@@ -306,4 +311,5 @@ fn a_scheduled_run_that_meets_an_outage_of_fmp_is_retried() {
         .run_ok(&home);
     assert_same_tables(&home, &bundle);
     assert_eq!(sweep(&bundle)["started"], json!([]), "nothing is left to retry");
+    assert_eq!((logged("RunsCompleted"), logged("RunsFailed")), (1, 0));
 }

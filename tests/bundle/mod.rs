@@ -1,6 +1,7 @@
 //! The deployed functions on a local AWS: release builds behind the real template, with the fake
 //! Snowflake beside them.
 
+mod doctor;
 mod faults;
 mod misconfiguration;
 mod permissions;

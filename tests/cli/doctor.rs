@@ -91,3 +91,32 @@ fn the_configuration_is_listed_with_the_source_of_each_value() {
     assert_eq!(json["settings"][0]["name"], "home");
     assert_eq!(json["checks"][0]["what"], "key");
 }
+
+#[test]
+fn commands_for_aws_say_how_to_set_the_region_and_credentials() {
+    for arguments in [&["invoke", "AAPL"][..], &["doctor", "--aws", "findata"]] {
+        let output = findata(arguments).run();
+        assert_eq!(output.code, Some(5), "{output:#?}");
+        for text in ["no AWS region is set", "export AWS_REGION=", "export AWS_PROFILE="] {
+            assert!(output.stderr.contains(text), "{text}: {output:#?}");
+        }
+        // Without the variable, the SDK asks the metadata service of an EC2 instance.
+        let output = findata(arguments)
+            .variable("AWS_REGION", "us-east-1")
+            .variable("AWS_EC2_METADATA_DISABLED", "true")
+            .run();
+        assert_eq!(output.code, Some(5), "{output:#?}");
+        let printed = format!("{}{}", output.stdout, output.stderr)
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        for text in ["no AWS credentials found", "AWS_PROFILE", "AWS_ACCESS_KEY_ID"] {
+            assert!(printed.contains(text), "{text}: {output:#?}");
+        }
+    }
+    let output = findata(&["doctor", "--aws", "find'ata"]).run();
+    assert!(
+        output.code == Some(2) && output.stderr.contains("only letters, digits and -"),
+        "{output:#?}"
+    );
+}

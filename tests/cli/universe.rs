@@ -6,7 +6,7 @@ use findata_domain::{Error, clock::DayClock};
 use findata_fanout::universe;
 use findata_local::stage::DirectoryStage;
 use findata_pipeline::run::{Options, Request, Universe};
-use findata_tests::{Home, client, findata, request, today, wait};
+use findata_tests::{Home, Simulator, client, findata, request, today, wait};
 
 #[test]
 fn a_named_list_is_stored_listed_replaced_and_resolved() {
@@ -44,7 +44,29 @@ fn a_named_list_is_stored_listed_replaced_and_resolved() {
     assert!(
         matches!(resolved("other"), Err(Error::Reject(text)) if text.contains("`findata universe put other FILE"))
     );
-    for name in ["sp500", "../mine", "Mine", ""] {
+    for name in ["sp500", "nasdaq", "dowjones", "../mine", "Mine", ""] {
         assert_eq!(command(&["universe", "put", name, file.to_str().unwrap()]).code, Some(2), "{name}");
     }
+}
+
+#[test]
+fn a_run_of_the_dow_jones_has_its_members_and_their_changes() {
+    let (server, home) = (Simulator::with_symbols(34), Home::new());
+    let command = |name: &str| {
+        findata(&[name, "--universe", "DowJones", "--days", "5", "--years", "1", "--quarters", "0", "--json"])
+            .home(&home)
+            .url(server.url())
+            .run()
+    };
+    let unknown = command("plan");
+    assert!(
+        unknown.code == Some(1) && unknown.stderr.contains("the first run fetches them"),
+        "{unknown:#?}"
+    );
+    let run = command("run");
+    assert_eq!((run.code, run.json()["symbols"].as_u64()), (Some(0), Some(30)), "{run:#?}");
+    let members = home.count(
+        "select count(*) from analytics.dim_index_membership where index_name = 'dowjones' and is_member",
+    );
+    assert_eq!(members, 30);
 }

@@ -137,13 +137,22 @@ impl Stack {
         ledger::runs_with(object, &self.home.keys("runs/")).into_iter().collect()
     }
 
-    fn statuses(&self) -> Vec<Status> {
+    fn summaries(&self) -> Vec<Summary> {
         let summary = |run: &RunId| {
             let summary: Option<Summary> =
                 wait(stage::read_json(&self.stage, &ledger::summary_key(run))).unwrap();
-            summary.unwrap().status
+            summary.unwrap()
         };
         self.runs_with("summary.json").iter().map(summary).collect()
+    }
+
+    fn statuses(&self) -> Vec<Status> {
+        self.summaries().iter().map(|summary| summary.status).collect()
+    }
+
+    /// Of each run, whether its failure raises no alarm because a retry follows.
+    fn retried(&self) -> Vec<bool> {
+        self.summaries().iter().map(Summary::is_retried).collect()
     }
 }
 
@@ -166,7 +175,7 @@ fn outage(fault: &str, minutes: i64, limit: Option<Duration>, is_planned: bool) 
     stack.tick();
     server.set_faults(&[fault]);
     stack.work(1);
-    assert_eq!(stack.statuses(), [Status::Failed]);
+    assert_eq!((stack.statuses(), stack.retried()), (vec![Status::Failed], vec![false]));
     for minute in (5..=60).step_by(5) {
         if minute >= minutes {
             server.set_faults(&[]);
@@ -241,13 +250,14 @@ fn a_run_is_retried_twice_at_most_and_only_for_reasons_that_can_pass() {
         stack.sweep(minute);
     }
     assert_eq!(stack.statuses(), [Status::Failed; 3]);
+    assert_eq!(stack.retried(), [true, true, false], "only the last failure raises an alarm");
 
     let stack = Stack::new(client(&server.url(), "test-key"), None);
     server.set_faults(&["unauthorized"]);
     stack.tick();
     stack.work(1);
     assert_eq!(stack.sweep(60)["started"], json!([]), "a person must fix the key");
-    assert_eq!(stack.statuses(), [Status::Failed]);
+    assert_eq!((stack.statuses(), stack.retried()), (vec![Status::Failed], vec![false]));
     // A duplicate of the schedule's event does not start the run again.
     server.set_faults(&[]);
     assert_eq!(stack.tick()["status"], "ended");

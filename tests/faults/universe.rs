@@ -1,7 +1,7 @@
 //! Lists of index members that are too short, damaged or missing.
 
 use chrono::NaiveDate;
-use findata_domain::clock::DayClock;
+use findata_domain::{Error, clock::DayClock};
 use findata_fanout::universe::{self, Members};
 use findata_pipeline::{
     ports::stage::{Stage, memory::MemoryStage},
@@ -24,16 +24,27 @@ fn list(members: usize) -> String {
 
 /// Resolves the S&P 500 on a day on which FMP responds with this status and body.
 fn resolve(stage: &MemoryStage, today: &str, status: u16, body: &str) -> Members {
-    let server = Replay::new().override_endpoint(ENDPOINT, status, body).start();
+    try_resolve(Universe::Sp500, ENDPOINT, stage, today, status, body).unwrap()
+}
+
+fn try_resolve(
+    universe: Universe,
+    endpoint: &str,
+    stage: &MemoryStage,
+    today: &str,
+    status: u16,
+    body: &str,
+) -> Result<Members, Error> {
+    let server = Replay::new().override_endpoint(endpoint, status, body).start();
     let request = Request {
         run_id: run_id(),
-        universe: Universe::Sp500,
+        universe,
         options: Options::default(),
         retry_of: None,
         corrections: None,
     };
     let fmp = client(server.url(), "key");
-    wait(universe::resolve(&request, &fmp, stage, &DayClock(day(today)))).unwrap()
+    wait(universe::resolve(&request, &fmp, stage, &DayClock(day(today))))
 }
 
 fn has_note(members: &Members, part: &str) -> bool {
@@ -106,5 +117,33 @@ fn a_damaged_list_counts_as_absent() {
         wait(stage.put_if_absent(KEY, damaged.as_bytes().to_vec().into())).unwrap();
         assert_eq!(resolve(&stage, "2026-11-20", 200, &list(50)).symbols.len(), 50, "{damaged:?}");
         assert_eq!(resolve(&stage, "2026-11-21", 500, "down").symbols.len(), 50, "{damaged:?} is replaced");
+    }
+}
+
+#[test]
+fn an_index_without_a_bundled_list_needs_one_answer() {
+    for (universe, endpoint) in
+        [(Universe::Nasdaq, "nasdaq-constituent"), (Universe::Dowjones, "dowjones-constituent")]
+    {
+        let stage = MemoryStage::default();
+        let resolve = |today: &str, status: u16, body: &str| {
+            try_resolve(universe.clone(), endpoint, &stage, today, status, body)
+        };
+        let refused = resolve("2026-11-20", 402, "Restricted Endpoint: no").unwrap_err();
+        assert!(matches!(refused, Error::NotInPlan(_)), "{refused:?}");
+        for (status, body) in [(200, "[]"), (200, "[{}]"), (500, "down")] {
+            let error = resolve("2026-11-20", status, body).unwrap_err();
+            assert!(error.can_pass(), "{status} {body}: {error:?}");
+        }
+        let first = resolve("2026-11-20", 200, &list(30)).unwrap();
+        assert_eq!((first.symbols.len(), first.landed.len()), (30, 1));
+        // The list of another index is not used.
+        assert!(
+            try_resolve(Universe::Nasdaq, "x", &MemoryStage::default(), "2026-11-20", 404, "[]").is_err()
+        );
+        let known = resolve("2026-11-21", 500, "down").unwrap();
+        assert!(known.symbols.len() == 30 && has_note(&known, "the last known list"), "{:?}", known.notes);
+        let kept = resolve("2026-11-22", 200, &list(20)).unwrap();
+        assert!(kept.symbols.len() == 30 && has_note(&kept, "only 20 symbols"), "{:?}", kept.notes);
     }
 }

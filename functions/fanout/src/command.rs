@@ -49,8 +49,10 @@ pub fn read(
             return Err(invalid("the list of symbols is empty"));
         }
         (Some(symbols), None) => Universe::Symbols(symbols),
-        (None, Some("sp500")) => Universe::Sp500,
-        (None, Some(name)) => Universe::Named(name.parse()?),
+        (None, Some(name)) => match Universe::of_index(name) {
+            Some(index) => index,
+            None => Universe::Named(name.parse()?),
+        },
         (None, None) if input.retry.is_some() => Universe::Symbols(Vec::new()),
         (None, None) => return Err(invalid("the request names neither symbols nor a universe")),
         (Some(_), Some(_)) => return Err(invalid("the request has both symbols and a universe")),
@@ -106,6 +108,7 @@ mod tests {
         assert_eq!(parse(json!({"sweep": true})).unwrap(), Command::Sweep { patience: None });
         let at_once = Command::Sweep { patience: Some(Duration::zero()) };
         assert_eq!(parse(json!({"sweep": true, "patience": 0})).unwrap(), at_once);
+        assert_eq!(request(json!({"universe": "nasdaq"})).universe, Universe::Nasdaq);
         let ttl = request(json!({"universe": "sp500", "ttl": "profile=7d"})).options.ttl;
         assert_eq!(ttl.to_string(), "profile=10080m");
         let retry = request(json!({"retry": "20261122T201533120Z-000000ab"}));

@@ -21,7 +21,8 @@ const FIRST_DELAY: Duration = Duration::minutes(5);
 /// The shortest time from the first failure to the second retry. Most outages of FMP end within half an
 /// hour.
 const SECOND_DELAY: Duration = Duration::minutes(35);
-/// A run is not retried after this time: another run of a daily schedule follows.
+/// A run is not retried after this time: another run of a daily schedule follows. `Summary::is_retried` predicts
+/// retries from this time and the delays, so that a failure raises its alarm at once if no retry follows.
 const MAX_AGE: Duration = Duration::hours(12);
 
 /// The retries of a scheduled run.

@@ -1,16 +1,17 @@
 //! Resolves the symbols of a run.
 
 mod constituents;
+mod index;
 pub(crate) mod indexes;
 pub(crate) mod renames;
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Duration, Utc};
-use constituents::{CONSTITUENTS_KEY, Constituents, is_confirmed, keep_until_confirmed, store};
+use constituents::{Constituents, is_confirmed, keep_until_confirmed, store};
 use findata_domain::{
     Error, Result, Symbol,
-    catalog::{self, Dataset},
+    catalog::Dataset,
     clock::{Clock, is_recent},
     rows::{self, Row},
 };
@@ -21,10 +22,10 @@ use findata_pipeline::{
     named_universe::{self, UniverseName},
     plan::{FetchMode, Task, Window},
     ports::stage::{self, Stage},
-    run::{Request, Universe},
+    run::Request,
 };
+use index::{Index, Source};
 
-const BUNDLED: &str = include_str!("../data/sp500.txt");
 /// Id of the batch under which fanout lands the constituents that it fetched.
 const BATCH: &str = "universe";
 
@@ -43,23 +44,24 @@ pub struct Members {
     pub bytes: u64,
 }
 
-/// Resolves a request's universe. For the S&P 500, uses FMP's constituents, which are at most a day
-/// old. If FMP does not return them, uses the last known list or, without one, the bundled list.
+/// Resolves a request's universe. For an index, uses FMP's constituents, which are at most a day
+/// old. If FMP does not return them, uses the last known list or, without one, the bundled list of the S&P 500.
 /// Accepts a list that lacks more than a tenth of the known members only after FMP has sent such a
 /// list on two days.
 ///
 /// # Errors
-/// `Reject` if the universe is empty, or if the stage has no list of its name; FMP's errors if no other call can succeed.
+/// `Reject` if the universe is empty, or if the stage has no list of its name; FMP's errors if no other call can succeed,
+/// or no list of the index is known.
 pub async fn resolve(
     request: &Request,
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
 ) -> Result<Members> {
-    match &request.universe {
-        Universe::Symbols(symbols) => from_symbols(symbols),
-        Universe::Named(name) => named(name, stage).await,
-        Universe::Sp500 => sp500(request, fmp, stage, clock).await,
+    match Source::of(&request.universe) {
+        Source::Listed(symbols) => from_symbols(symbols),
+        Source::Named(name) => named(name, stage).await,
+        Source::Index(index) => members_of(index, request, fmp, stage, clock).await,
     }
 }
 
@@ -74,23 +76,28 @@ async fn named(name: &UniverseName, stage: &impl Stage) -> Result<Members> {
 /// Resolves the universe from the stored list, without a call.
 ///
 /// # Errors
-/// As for [`resolve`].
+/// As for [`resolve`]; `Stop` if no list of the index is known.
 pub async fn last_known(request: &Request, stage: &impl Stage) -> Result<Members> {
-    match &request.universe {
-        Universe::Symbols(symbols) => return from_symbols(symbols),
-        Universe::Named(name) => return named(name, stage).await,
-        Universe::Sp500 => {}
-    }
-    let stored = stage.get(CONSTITUENTS_KEY).await?;
+    let index = match Source::of(&request.universe) {
+        Source::Listed(symbols) => return from_symbols(symbols),
+        Source::Named(name) => return named(name, stage).await,
+        Source::Index(index) => index,
+    };
+    let stored = stage.get(index.key).await?;
     match stored.and_then(|object| Constituents::read(&object.body)) {
-        Some(known) => Ok(as_fetched(known)),
-        None => bundled("not fetched yet"),
+        Some(known) => Ok(as_fetched(index, known)),
+        None => bundled(index, "not fetched yet")?.ok_or_else(|| {
+            Error::Stop(format!(
+                "the members of the {} are not known yet: the first run fetches them",
+                index.name
+            ))
+        }),
     }
 }
 
-fn as_fetched(known: Constituents) -> Members {
-    let note =
-        format!("S&P 500 as fetched on {}: {} symbols", known.fetched_at.date_naive(), known.symbols.len());
+fn as_fetched(index: &Index, known: Constituents) -> Members {
+    let (name, day) = (index.name, known.fetched_at.date_naive());
+    let note = format!("{name} as fetched on {day}: {} symbols", known.symbols.len());
     Members {
         symbols: known.symbols,
         notes: vec![note],
@@ -116,17 +123,27 @@ fn from_symbols(symbols: &[Symbol]) -> Result<Members> {
     Ok(Members { symbols, notes, ..Members::default() })
 }
 
-fn bundled(why: &str) -> Result<Members> {
-    let lines = BUNDLED.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+/// Returns the bundled list of an index, if there is one.
+fn bundled(index: &Index, why: &str) -> Result<Option<Members>> {
+    let Some(list) = index.bundled else {
+        return Ok(None);
+    };
+    let lines = list.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     let symbols: Vec<Symbol> = lines.map(str::parse).collect::<Result<_>>()?;
-    let note = format!("S&P 500 from the bundled list of {} symbols: {why}", symbols.len());
-    Ok(Members { symbols, notes: vec![note], ..Members::default() })
+    let note = format!("{} from the bundled list of {} symbols: {why}", index.name, symbols.len());
+    Ok(Some(Members { symbols, notes: vec![note], ..Members::default() }))
 }
 
-async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Clock) -> Result<Members> {
-    let stored = stage.get(CONSTITUENTS_KEY).await?;
+async fn members_of(
+    index: &Index,
+    request: &Request,
+    fmp: &Fmp,
+    stage: &impl Stage,
+    clock: &impl Clock,
+) -> Result<Members> {
+    let stored = stage.get(index.key).await?;
     let now = clock.now();
-    let dataset = catalog::SP500_CONSTITUENTS;
+    let dataset = index.list;
     let ttl = request.options.ttl.of(dataset).unwrap_or(Duration::days(1));
     let known = stored.as_ref().and_then(|object| Constituents::read(&object.body));
     if let Some(list) = &known
@@ -139,46 +156,48 @@ async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Cl
     let task = Task::new(dataset, None, Window::All);
     let answer = fmp.fetch(&task).await;
     let spent = |members: Members| Members { calls: answer.calls.into(), bytes: answer.bytes, ..members };
-    let fall_back = |why: &str| last_list(known.clone(), why).map(spent);
+    let fall_back = |error: Error| last_list(index, known.clone(), error).map(spent);
     let body = match &answer.body {
         Ok(Some(body)) => body,
-        Ok(None) => return fall_back("FMP's answer is empty"),
+        Ok(None) => return fall_back(Error::retry("FMP's answer is empty")),
         Err(error) if error.ends_run() => return Err(error.clone()),
-        Err(error) => return fall_back(&error.to_string()),
+        Err(error) => return fall_back(error.clone()),
     };
     let rows = match rows::typed(dataset, &task.asked(now.date_naive()), rows::MAX_LIST, body) {
         Ok((rows, _)) => rows,
-        Err(error) => return fall_back(&error.to_string()),
+        Err(error) => return fall_back(error),
     };
-    let (symbols, notes) = members(&rows);
+    let (symbols, notes) = members(index, &rows);
     if symbols.is_empty() {
-        return fall_back("FMP's answer has no symbols");
+        return fall_back(Error::retry("FMP's answer has no symbols"));
     }
     // Only a list from FMP is compared with the bundled list, because a test server may have any
     // number of symbols.
     let is_fmp = SourceKind::of(fmp.url()) == SourceKind::Fmp;
     let reference = match &known {
-        None if is_fmp => Some(Constituents {
+        None if is_fmp => bundled(index, "")?.map(|list| Constituents {
             fetched_at: now,
-            symbols: bundled("")?.symbols,
+            symbols: list.symbols,
             shrunk_at: None,
         }),
         known => known.clone(),
     };
     if let Some(kept) = reference.filter(|known| known.shrinks_to(symbols.len()) && !is_confirmed(known, now))
     {
-        return keep_until_confirmed(kept, symbols.len(), notes, stored, stage, now).await.map(spent);
+        return keep_until_confirmed(index, kept, symbols.len(), notes, stored, stage, now)
+            .await
+            .map(spent);
     }
     land(request, stage, now, dataset, task, &rows, (answer.calls, answer.bytes)).await?;
     let list = Constituents { fetched_at: now, symbols: symbols.clone(), shrunk_at: None };
-    store(&list, stored, stage).await?;
+    store(index, &list, stored, stage).await?;
     let landed = vec![BATCH.to_owned()];
     // The call is counted in the landed batch's ledger entry.
     Ok(Members { symbols, notes, landed, ..Members::default() })
 }
 
 /// Returns the members in an answer's rows, each once, and a note about malformed rows.
-fn members(rows: &[Row<'_>]) -> (Vec<Symbol>, Vec<String>) {
+fn members(index: &Index, rows: &[Row<'_>]) -> (Vec<Symbol>, Vec<String>) {
     let mut seen = BTreeSet::new();
     let mut malformed = 0;
     let mut symbols = Vec::new();
@@ -194,20 +213,22 @@ fn members(rows: &[Row<'_>]) -> (Vec<Symbol>, Vec<String>) {
         }
     }
     let note = (malformed > 0)
-        .then(|| format!("S&P 500: {malformed} of {} members are malformed and left out", rows.len()));
+        .then(|| format!("{}: {malformed} of {} members are malformed and left out", index.name, rows.len()));
     (symbols, note.into_iter().collect())
 }
 
 /// Returns the last known list or, without one, the bundled list.
-fn last_list(known: Option<Constituents>, why: &str) -> Result<Members> {
+///
+/// # Errors
+/// `error`, for which FMP sent no list, if there is neither.
+fn last_list(index: &Index, known: Option<Constituents>, error: Error) -> Result<Members> {
     let Some(known) = known else {
-        return bundled(why);
+        return bundled(index, &error.to_string())?.ok_or(error);
     };
-    let mut members = as_fetched(known);
-    members
-        .notes
-        .iter_mut()
-        .for_each(|note| *note = format!("{note}, the last known list: {why}"));
+    let mut members = as_fetched(index, known);
+    for note in &mut members.notes {
+        *note = format!("{note}, the last known list: {error}");
+    }
     Ok(members)
 }
 
@@ -244,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_bundled_list_has_the_sp500_in_fmps_spelling() {
-        let members = bundled("test").unwrap();
+        let members = bundled(&index::SP500, "test").unwrap().unwrap();
         assert!((500..=510).contains(&members.symbols.len()));
         assert!(members.symbols.contains(&"BRK-B".parse().unwrap()));
     }

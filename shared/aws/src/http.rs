@@ -31,16 +31,23 @@ struct Reqwest(Client);
 /// # Errors
 /// `Config` if HTTPS cannot be set up.
 pub(super) fn client() -> Result<SharedHttpClient> {
+    Ok(SharedHttpClient::new(Reqwest(plain_client()?)))
+}
+
+/// Creates an HTTP client without redirects.
+///
+/// # Errors
+/// `Config` if HTTPS cannot be set up.
+pub(super) fn plain_client() -> Result<Client> {
     // The first call installs the process-wide crypto provider; later calls have no effect.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let client = Client::builder()
+    Client::builder()
         // Following a redirect would send the signature to another host.
         .redirect(redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
         .timeout(REQUEST_TIMEOUT)
         .build()
-        .map_err(|e| Error::Config(format!("cannot set up HTTPS: {e}")))?;
-    Ok(SharedHttpClient::new(Reqwest(client)))
+        .map_err(|e| Error::Config(format!("cannot set up HTTPS: {e}")))
 }
 
 impl HttpClient for Reqwest {

@@ -3,8 +3,10 @@
 //! The AWS SDK uses reqwest, like the other HTTP clients of the workspace. So a function has only
 //! one TLS stack and one set of root certificates.
 
+mod api;
 pub mod eventbridge;
 mod http;
+pub mod inspect;
 pub mod lambda;
 pub mod s3_stage;
 pub mod secrets;
@@ -26,11 +28,20 @@ pub(crate) const MAX_ATTEMPTS: u32 = 6;
 /// sources.
 ///
 /// # Errors
-/// `Config` if HTTPS cannot be set up.
+/// `Config` if no region is set, or HTTPS cannot be set up.
 pub async fn config() -> findata_domain::Result<SdkConfig> {
     let http = http::client()?;
-    Ok(aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await)
+    let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
+    match config.region() {
+        Some(_) => Ok(config),
+        None => Err(Error::Config(NO_REGION.into())),
+    }
 }
+
+const NO_REGION: &str = "no AWS region is set: set the region of the stack, for example with `export AWS_REGION=us-east-1`, \
+     or choose a profile that has one with `export AWS_PROFILE=NAME` (`aws configure --profile NAME` adds a profile)";
+const NO_CREDENTIALS: &str =
+    "no AWS credentials found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
 /// Classifies an AWS error by what the caller can do about it. `place` names the resource. `action`
 /// names the IAM actions that the request requires.
@@ -54,9 +65,7 @@ where
         (None, _) if matches!(error, SdkError::ConstructionFailure(_)) => {
             Error::Config(format!("{place}: {}", causes(&error)))
         }
-        (None, _) if lacks_credentials(&error) => Error::Config(format!(
-            "{place}: no AWS credentials found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        )),
+        (None, _) if lacks_credentials(&error) => Error::Config(format!("{place}: {NO_CREDENTIALS}")),
         (None | Some(408 | 409 | 429 | 500..), _) | (_, "ThrottlingException" | "RequestThrottled") => {
             Error::retry(format!("{place}: {code}: {}", causes(&error)))
         }

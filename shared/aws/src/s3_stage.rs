@@ -235,6 +235,15 @@ impl Stage for S3Stage {
     }
 }
 
+/// Whether a bucket sends its events to EventBridge.
+pub(crate) async fn sends_events(config: &SdkConfig, bucket: &str) -> Result<bool> {
+    let stage = S3Stage::new(config, Location { bucket: bucket.to_owned(), prefix: String::new() });
+    let response = stage.client.get_bucket_notification_configuration().bucket(bucket).send().await;
+    let place = format!("s3://{bucket}");
+    let response = response.map_err(|e| crate::failure(&place, "s3:GetBucketNotification", e))?;
+    Ok(response.event_bridge_configuration.is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

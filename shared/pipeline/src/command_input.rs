@@ -35,7 +35,7 @@ pub struct CommandInput {
     /// The symbols to fetch; cannot be combined with `universe`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub symbols: Option<Vec<Symbol>>,
-    /// `sp500` for the members of the S&P 500, or the name of a list on the stage; cannot be combined with
+    /// `sp500`, `nasdaq` or `dowjones` for the members of an index, or the name of a list on the stage; cannot be combined with
     /// `symbols`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub universe: Option<String>,

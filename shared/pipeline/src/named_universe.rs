@@ -7,7 +7,10 @@ use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result, Symbol};
 use serde::{Deserialize, Serialize};
 
-use crate::ports::stage::{self, Stage};
+use crate::{
+    ports::stage::{self, Stage},
+    run::Universe,
+};
 
 const PREFIX: &str = "state/universes/";
 
@@ -21,8 +24,8 @@ impl FromStr for UniverseName {
 
     fn from_str(text: &str) -> Result<Self> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-        if text == "sp500" {
-            Err(Error::Reject("sp500 is the S&P 500: use another name".into()))
+        if Universe::of_index(text).is_some() {
+            Err(Error::Reject(format!("{text} is the name of an index: use another name")))
         } else if (1..=40).contains(&text.len()) && text.chars().all(allowed) {
             Ok(UniverseName(text.to_owned()))
         } else {

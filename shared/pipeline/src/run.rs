@@ -38,7 +38,12 @@ impl RunId {
     /// Returns whether the schedule started the run, or a retry of such a run. Other runs take precedence
     /// over these runs.
     pub fn is_scheduled(&self) -> bool {
-        self.has_salt(SCHEDULED) || (1..=MAX_RETRIES).any(|number| self.has_salt(retry_salt(number)))
+        self.has_salt(SCHEDULED) || self.retry_number().is_some()
+    }
+
+    /// Returns the number of a retry of a scheduled run; `None` for other runs.
+    pub fn retry_number(&self) -> Option<u32> {
+        (1..=MAX_RETRIES).find(|number| self.has_salt(retry_salt(*number)))
     }
 
     /// Returns whether the schedule started the run.
@@ -109,8 +114,24 @@ pub enum Universe {
     Symbols(Vec<Symbol>),
     /// The current members of the S&P 500.
     Sp500,
+    /// The current members of the Nasdaq-100.
+    Nasdaq,
+    /// The current members of the Dow Jones Industrial Average.
+    Dowjones,
     /// The list that the stage has under this name when the run is planned.
     Named(UniverseName),
+}
+
+impl Universe {
+    /// The members of an index, by its name in requests; `None` if no index has this name.
+    pub fn of_index(name: &str) -> Option<Self> {
+        match name {
+            "sp500" => Some(Universe::Sp500),
+            "nasdaq" => Some(Universe::Nasdaq),
+            "dowjones" => Some(Universe::Dowjones),
+            _ => None,
+        }
+    }
 }
 
 /// A request for a run.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     plan::Plan,
-    run::{RunId, Status},
+    run::{MAX_RETRIES, RunId, Status},
     usage::Usage,
 };
 
@@ -220,7 +220,24 @@ pub struct Summary {
     pub quality: Quality,
 }
 
+/// A scheduled run that takes longer is not certain to be retried, because a retry starts within twelve hours after
+/// the start of the first run. A second retry starts at most 40 minutes after the first failure.
+const LONGEST_RETRIED: f64 = 10.0 * 3_600.0;
+/// As [`LONGEST_RETRIED`], for the first retry.
+const LONGEST_RETRY: f64 = 3_600.0;
+
 impl Summary {
+    /// Whether the run failed and the sweeper will retry it, so nobody needs to do anything yet.
+    pub fn is_retried(&self) -> bool {
+        let longest = match self.run_id.retry_number() {
+            Some(MAX_RETRIES..) => return false,
+            Some(_) => LONGEST_RETRY,
+            None if self.run_id.is_of_schedule() => LONGEST_RETRIED,
+            None => return false,
+        };
+        self.status == Status::Failed && self.can_pass && self.seconds < longest
+    }
+
     /// The summary of an interrupted run that cannot be finished. The next run fetches its tasks
     /// again.
     pub fn abandoned(plan: &Plan, started_at: DateTime<Utc>, reason: &str) -> Self {
@@ -267,5 +284,31 @@ impl Summary {
             unavailable: Vec::new(),
             quality: Quality::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheduled_run_is_retried_until_its_last_retry() {
+        let at: DateTime<Utc> = "2026-09-18T10:00:00Z".parse().unwrap();
+        let failed = |run_id: RunId, seconds: f64, can_pass: bool| {
+            let summary = Summary::failed(&run_id, at, "FMP does not answer");
+            Summary { seconds, can_pass, ..summary }.is_retried()
+        };
+        assert!(failed(RunId::scheduled(at), 60.0, true));
+        assert!(failed(RunId::retry(at, 1), 60.0, true));
+        assert!(!failed(RunId::retry(at, MAX_RETRIES), 60.0, true), "the last retry");
+        assert!(!failed(RunId::new(at, 7), 60.0, true), "a run on demand");
+        assert!(!failed(RunId::scheduled(at), 60.0, false), "a refused key");
+        assert!(!failed(RunId::scheduled(at), 40_000.0, true), "eleven hours");
+        let complete = Summary {
+            status: Status::Complete,
+            can_pass: true,
+            ..Summary::failed(&RunId::scheduled(at), at, "")
+        };
+        assert!(!complete.is_retried());
     }
 }

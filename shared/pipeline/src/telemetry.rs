@@ -17,11 +17,12 @@ use crate::{run::Status, summary::Summary};
 pub const NAMESPACE: &str = "findata";
 
 /// Names of all metrics. A test checks the alarms and the dashboard of the template against them.
-pub const METRICS: [&str; 12] = [
+pub const METRICS: [&str; 13] = [
     "RunsCompleted",
     "RunsPartial",
     "RunsBudget",
     "RunsFailed",
+    "RunsToRetry",
     "RequestsRejected",
     "Calls",
     "Rows",
@@ -60,6 +61,7 @@ impl Telemetry {
             Status::Complete => "RunsCompleted",
             Status::Partial => "RunsPartial",
             Status::Budget => "RunsBudget",
+            Status::Failed if summary.is_retried() => "RunsToRetry",
             Status::Failed => "RunsFailed",
         };
         self.emit(

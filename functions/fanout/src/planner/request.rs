@@ -27,7 +27,9 @@ pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
         let dataset = catalog::dataset(name).ok_or_else(|| unknown(name))?;
         let how_fetched = match dataset.requests {
             Requests::Market if indexes::can_be_requested(dataset) => continue,
-            Requests::Market => Some("it is fetched with --universe sp500, or with the changes of its index"),
+            Requests::Market => Some(
+                "it is fetched with --universe and the name of its index, or with the changes of the index",
+            ),
             Requests::Symbols => Some("it is fetched together with prices if the FMP plan limits calls"),
             _ => None,
         };

@@ -5,12 +5,9 @@ use findata_domain::{Result, Symbol, clock::is_ahead};
 use findata_pipeline::ports::stage::{self, Object, Stage};
 use serde::{Deserialize, Serialize};
 
-use super::Members;
+use super::{Members, index::Index};
 
-/// Stage key of the last accepted constituents.
-pub(super) const CONSTITUENTS_KEY: &str = "state/universe/sp500.json";
-
-/// The last accepted list of index members, stored at `state/universe/sp500.json`.
+/// The last accepted list of index members, stored at [`Index::key`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Constituents {
     pub(super) fetched_at: DateTime<Utc>,
@@ -40,6 +37,7 @@ pub(super) fn is_confirmed(known: &Constituents, now: DateTime<Utc>) -> bool {
 /// Keeps the known list, and stores when FMP first sent a much shorter one. The new list has
 /// `members` symbols.
 pub(super) async fn keep_until_confirmed(
+    index: &Index,
     mut known: Constituents,
     members: usize,
     mut notes: Vec<String>,
@@ -48,9 +46,10 @@ pub(super) async fn keep_until_confirmed(
     now: DateTime<Utc>,
 ) -> Result<Members> {
     known.shrunk_at = known.shrunk_at.filter(|first| !is_ahead(*first, now)).or(Some(now));
-    store(&known, stored, stage).await?;
+    store(index, &known, stored, stage).await?;
     notes.push(format!(
-        "S&P 500: FMP's list has only {members} symbols; the {} known ones are kept until FMP sends such a short list on another day",
+        "{}: FMP's list has only {members} symbols; the {} known ones are kept until FMP sends such a short list on another day",
+        index.name,
         known.symbols.len()
     ));
     Ok(Members { symbols: known.symbols, notes, ..Members::default() })
@@ -58,11 +57,16 @@ pub(super) async fn keep_until_confirmed(
 
 /// Stores a list. If another run stores a list at the same time, either list is recent enough to
 /// keep.
-pub(super) async fn store(list: &Constituents, replaced: Option<Object>, stage: &impl Stage) -> Result<()> {
+pub(super) async fn store(
+    index: &Index,
+    list: &Constituents,
+    replaced: Option<Object>,
+    stage: &impl Stage,
+) -> Result<()> {
     let body = stage::to_json(list)?;
     match replaced {
-        Some(object) => stage.put_if_match(CONSTITUENTS_KEY, body, &object.etag).await?,
-        None => stage.put_if_absent(CONSTITUENTS_KEY, body).await?,
+        Some(object) => stage.put_if_match(index.key, body, &object.etag).await?,
+        None => stage.put_if_absent(index.key, body).await?,
     };
     Ok(())
 }

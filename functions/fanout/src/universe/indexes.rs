@@ -19,40 +19,21 @@ use findata_pipeline::{
     ledger::{self, BatchEntry, Outcome, TaskRecord},
     plan::{FetchMode, Task, Window},
     ports::stage::{self, Stage},
-    run::{Request, Universe},
+    run::Request,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::Members;
+use super::{
+    Members,
+    index::{INDEXES, Index, Source},
+};
 use crate::market::{self, Spent};
 
 /// Stage key of the [`Readings`].
 const KEY: &str = "state/universe/indexes.json";
 /// Id of the batch under which fanout lands the answers.
 const BATCH: &str = "indexes";
-
-/// An index: the datasets with its present members and its changes.
-struct Index {
-    list: &'static Dataset,
-    changes: &'static Dataset,
-}
-
-const SP500: Index = Index {
-    list: catalog::SP500_CONSTITUENTS,
-    changes: catalog::SP500_CHANGES,
-};
-const INDEXES: [Index; 3] = [
-    SP500,
-    Index {
-        list: catalog::NASDAQ_CONSTITUENTS,
-        changes: catalog::NASDAQ_CHANGES,
-    },
-    Index {
-        list: catalog::DOWJONES_CONSTITUENTS,
-        changes: catalog::DOWJONES_CHANGES,
-    },
-];
 
 /// The last readings by dataset, stored at `state/universe/indexes.json`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -99,7 +80,7 @@ pub(crate) async fn refresh(
     let mut entry = BatchEntry::new(BATCH);
     let mut has_news = false;
     for dataset in wanted {
-        let of_universe = dataset == SP500.changes && request.universe == Universe::Sp500;
+        let of_universe = own(request).is_some_and(|index| index.changes == dataset);
         let hash = of_universe.then(|| members_hash(members));
         let known = readings.0.get(dataset.name);
         if known.is_some_and(|known| is_fresh(known, dataset, hash.as_deref(), request, latest)) {
@@ -147,14 +128,21 @@ pub(crate) async fn refresh(
     Ok(())
 }
 
+/// The index whose members the request is for.
+fn own(request: &Request) -> Option<&'static Index> {
+    match Source::of(&request.universe) {
+        Source::Index(index) => Some(index),
+        Source::Listed(_) | Source::Named(_) => None,
+    }
+}
+
 /// The datasets that a request needs.
 fn wanted(request: &Request) -> Vec<&'static Dataset> {
     let options = &request.options;
-    let is_sp500 = request.universe == Universe::Sp500;
     let names: Vec<_> = options.datasets.iter().filter_map(|name| catalog::dataset(name)).collect();
     let mut wanted = Vec::new();
-    for index in &INDEXES {
-        let is_universe = is_sp500 && index.list == SP500.list;
+    for index in INDEXES {
+        let is_universe = own(request).is_some_and(|own| own.list == index.list);
         if names.contains(&index.changes) {
             // The universe's own list has just been fetched.
             wanted.extend((!is_universe).then_some(index.list));

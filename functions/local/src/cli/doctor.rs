@@ -1,5 +1,6 @@
 //! `findata doctor`: shows the configuration and checks the setup.
 
+use findata_domain::clock::{Clock, SystemClock};
 use findata_duckdb::MemoryLimit;
 use serde::Serialize;
 
@@ -20,6 +21,20 @@ pub(crate) struct Args {
     /// Call FMP once, to check the key and measure the latency
     #[arg(long)]
     probe: bool,
+    /// Check this stack on AWS instead of the setup of this machine
+    #[arg(long, value_name = "STACK", conflicts_with = "probe", value_parser = stack_name)]
+    aws: Option<String>,
+}
+
+/// The name of a stack on AWS.
+fn stack_name(text: &str) -> Result<String, String> {
+    let is_valid = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.len() <= 128
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    match is_valid {
+        true => Ok(text.to_owned()),
+        false => Err("the name of a stack has only letters, digits and -, and begins with a letter".into()),
+    }
 }
 
 /// A value of the configuration, and where it comes from.
@@ -38,6 +53,11 @@ struct Report<'a> {
 }
 
 pub(crate) async fn doctor(global: &Global, args: &Args) -> Result<u8, Failure> {
+    if let Some(stack) = &args.aws {
+        let config = findata_aws::config().await?;
+        let checks = doctor::aws(&config, stack, SystemClock.now()).await?;
+        return report(&[], &checks, global.json);
+    }
     let config = global.resolve(DefaultHome::LastRun)?;
     let key = global.key();
     let mut checks = vec![match &key {
@@ -58,11 +78,14 @@ pub(crate) async fn doctor(global: &Global, args: &Args) -> Result<u8, Failure> 
             checks.extend(doctor::snowflake(&cloud.snowflake, findata_models::Models::built_in()?).await?);
         }
     }
-    let settings = effective(global, &config);
-    if config.json {
-        print_json(&Report { settings: &settings, checks: &checks })?;
+    report(&effective(global, &config), &checks, config.json)
+}
+
+fn report(settings: &[Effective], checks: &[Check], json: bool) -> Result<u8, Failure> {
+    if json {
+        print_json(&Report { settings, checks })?;
     } else {
-        print(&text(&settings, &checks, terminal::width()))?;
+        print(&text(settings, checks, terminal::width()))?;
     }
     Ok(if checks.iter().all(|check| check.fix.is_none()) { 0 } else { 5 })
 }
@@ -145,7 +168,9 @@ fn text(settings: &[Effective], checks: &[Check], width: usize) -> String {
             lines.push(fill_indented(source, width, 4, 4));
         }
     }
-    lines.push(String::new());
+    if !settings.is_empty() {
+        lines.push(String::new());
+    }
     for check in checks {
         let state = if check.fix.is_none() { "ok  " } else { "FAIL" };
         let found = format!("{state}  {}: {}", check.what, check.found);

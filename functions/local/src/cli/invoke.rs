@@ -16,7 +16,7 @@ use findata_pipeline::{
         bus::REQUESTED,
         stage::{self, Stage},
     },
-    run::RunId,
+    run::{RunId, Universe},
     summary::Summary,
 };
 use serde_json::json;
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// Symbols, separated by commas
     #[arg(value_name = "A,B", value_delimiter = ',')]
     symbols: Vec<String>,
-    /// Run for a universe: sp500, or a list stored with `findata universe put`
+    /// Run for a universe: sp500, nasdaq, dowjones, or a list stored with `findata universe put`
     #[arg(long, value_name = "sp500|NAME", conflicts_with = "symbols")]
     universe: Option<String>,
     /// Repeat only the failed tasks of this run
@@ -107,7 +107,7 @@ fn input(args: &Args, run_id: &RunId) -> Result<CommandInput, Failure> {
     input.retry = args.retry.clone();
     input.universe = args.universe.clone();
     match args.universe.as_deref() {
-        Some("sp500") => {}
+        Some(name) if Universe::of_index(name).is_some() => {}
         Some(name) => {
             name.parse::<UniverseName>()?;
         }

@@ -19,8 +19,8 @@ pub(crate) struct RequestArgs {
     /// Symbols, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "universe")]
     pub symbols: Vec<String>,
-    /// sp500, or a file with one symbol per line, or a CSV file with a column `symbol` or `ticker` or symbols in the
-    /// first column
+    /// sp500, nasdaq (the Nasdaq-100) or dowjones, or a file with one symbol per line, or a CSV file with a column
+    /// `symbol` or `ticker` or symbols in the first column
     #[arg(long, value_name = "sp500|FILE", value_hint = ValueHint::FilePath)]
     pub universe: Option<String>,
     #[command(flatten)]
@@ -72,8 +72,10 @@ impl RequestArgs {
                 ));
             }
             None => Universe::Symbols(symbol_file::parse(self.symbols.iter().map(String::as_str))?),
-            Some(name) if name.eq_ignore_ascii_case("sp500") => Universe::Sp500,
-            Some(file) => Universe::Symbols(symbol_file::read(Path::new(file))?),
+            Some(name) => match Universe::of_index(&name.to_ascii_lowercase()) {
+                Some(index) => index,
+                None => Universe::Symbols(symbol_file::read(Path::new(name))?),
+            },
         };
         Ok(self.history.request(universe, config, skip_analytics))
     }

@@ -36,7 +36,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Symbol>, Failure> {
 /// Returns the content of a regular file. A device or a pipe is refused before it is opened,
 /// because opening it could block for ever.
 fn bytes(path: &Path) -> Result<Vec<u8>, String> {
-    let unreadable = |e: std::io::Error| format!("{e}; use sp500 or a file of symbols");
+    let unreadable = |e: std::io::Error| format!("{e}; use sp500, nasdaq, dowjones or a file of symbols");
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err("it is a folder, a device or a pipe: use a regular file".into());
     }

@@ -1,10 +1,12 @@
 //! Checks the requirements of a run: the stage, the Snowflake login, the tables, and every grant of
 //! load and analytics. A failed check suggests a fix.
 
+mod aws;
 mod data_dir;
 mod fmp;
 mod grants;
 
+pub use aws::aws;
 pub use data_dir::data_dir;
 use findata_domain::{Error, Result, schema_version};
 use findata_models::{Models, hashes};

@@ -7,6 +7,7 @@ use std::{
 
 use clap::{Arg, Command, ValueHint};
 use findata_domain::Error;
+use findata_pipeline::run::Universe;
 
 use super::dotenv::Entry;
 use crate::cli::nearest::nearest;
@@ -183,7 +184,7 @@ pub(super) fn rebased(argument: &Arg, value: &str, folder: &Path) -> String {
         matches!(argument.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath);
     match (argument.get_id().as_str(), value.strip_prefix("duckdb:")) {
         ("warehouse", Some(file)) => format!("duckdb:{}", join(file)),
-        ("universe", _) if value.eq_ignore_ascii_case("sp500") => value.to_owned(),
+        ("universe", _) if Universe::of_index(&value.to_ascii_lowercase()).is_some() => value.to_owned(),
         _ if is_path && !value.contains("://") => join(value),
         _ => value.to_owned(),
     }
