@@ -4,6 +4,7 @@
 mod faults;
 mod misconfiguration;
 mod permissions;
+mod streamed;
 mod triggers;
 
 use findata_pipeline::{ports::warehouse::Warehouse, run::RunId};
