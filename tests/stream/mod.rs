@@ -1,6 +1,7 @@
 //! `findata stream`, from lines on standard input to bars. The bars are compared with those that
 //! `ticks.rs` computes.
 
+mod feeds;
 mod killed;
 pub(crate) mod ticks;
 

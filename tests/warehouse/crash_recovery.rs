@@ -60,9 +60,10 @@ impl<W: Warehouse> Warehouse for CrashingWarehouse<'_, W> {
     }
 
     async fn copy_in(&mut self, columns: &'static [Column], files: &[StagedFile]) -> Result<()> {
-        self.crash_point(dataset.name, false)?;
+        let dataset = files.first().map_or("", |file| file.dataset.as_str());
+        self.crash_point(dataset, false)?;
         self.warehouse.copy_in(columns, files).await?;
-        self.crash_point(dataset.name, true)
+        self.crash_point(dataset, true)
     }
 
     async fn release(&mut self, tables: &[&str]) -> Result<()> {

@@ -90,7 +90,8 @@ impl Trades {
 }
 
 /// Accepts connections until the server stops.
-pub(super) async fn serve(listener: TcpListener, trades: Arc<Trades>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn serve(listener: TcpListener, trades: Arc<Trades>, stop: watch::Receiver<bool>) {
+    let mut stopped = stop.clone();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
@@ -105,13 +106,18 @@ pub(super) async fn serve(listener: TcpListener, trades: Arc<Trades>, mut stop: 
                     tokio::select! {
                         _ = converse(stream, &trades) => {}
                         _ = cut.changed() => {}
-                        _ = stop.wait_for(|stop| *stop) => {}
+                        () = end(&mut stop) => {}
                     }
                 });
             }
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = end(&mut stopped) => return,
         }
     }
+}
+
+/// Waits until the server stops.
+async fn end(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 /// Serves one connection. An error is the end of the connection.
