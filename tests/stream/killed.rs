@@ -36,7 +36,7 @@ fn a_killed_stream_continues_from_the_last_acknowledged_line() {
                 if stdin.write_all(part.concat().as_bytes()).and_then(|()| stdin.flush()).is_err() {
                     return;
                 }
-                thread::sleep(Duration::from_millis(5));
+                thread::sleep(Duration::from_millis(25));
             }
             thread::sleep(Duration::from_secs(60));
         });
@@ -50,8 +50,7 @@ fn a_killed_stream_continues_from_the_last_acknowledged_line() {
     let rest: String = lines[done..].concat();
     on_this_day(&home).arg("--json").run_with_input(&rest).json();
     // Each session that was killed left a gap, and the last one did not.
-    let gaps = "select count(*) from ops.price_gaps where source = 'stdin' and gap_start < gap_end \
-                and gap_end <= (select max(observed_at) from raw.price_ticks)";
+    let gaps = "select count(*) from ops.price_gaps where source = 'stdin' and gap_start < gap_end";
     assert_eq!(home.count(gaps), 3, "{:?}", home.lines("select * from ops.price_gaps"));
     assert_eq!(stored_bars(&home), ticks::bars(&all));
     // Sent again from the start, nothing counts twice.

@@ -72,7 +72,7 @@ pub fn poll(
                     Ok(Lines::of(&records, now))
                 }
                 Err(error) if may_pass(&error) => {
-                    note(&format!("findata: quotes could not be polled: {error}"));
+                    note(&format!("quotes could not be polled: {error}"));
                     failure.get_or_insert_with(|| short(&error));
                     continue;
                 }

@@ -126,7 +126,7 @@ pub fn receive(
             if client.is_ready {
                 pause = FIRST_PAUSE;
             }
-            note(&format!("findata: the connection to {} is lost: {reason}", client.subscription.url));
+            note(&format!("the connection to {} is lost: {reason}", client.subscription.url));
             client.lost.get_or_insert_with(|| (client.last_message, reason));
             tokio::select! {
                 () = sleep(pause) => {}

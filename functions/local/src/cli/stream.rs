@@ -181,7 +181,7 @@ async fn run_on<S: Stage + Clone + 'static>(
     let gaps = session::begin(&session, source.feed, &stage, config.clock.latest()).await?;
     if gaps > 0 {
         note(&format!(
-            "findata: an earlier stream did not end properly or left a gap; see ops.price_gaps ({} of {})",
+            "recorded {} of {} since an earlier stream; see ops.price_gaps",
             counted(gaps as u64, "gap"),
             source.feed.source
         ));
