@@ -39,6 +39,7 @@ pub fn poll(
     symbols: Vec<Symbol>,
     every: Duration,
     clock: impl Clock + 'static,
+    new_run: fn() -> RunId,
     stop: CancellationToken,
     note: fn(&str),
 ) -> Receiver<Result<Lines>> {
@@ -54,8 +55,9 @@ pub fn poll(
                 _ = timer.tick() => {}
                 () = stop.cancelled() => return,
             }
-            let begun = clock.latest();
-            let run = RunId::new(begun, begun.timestamp_subsec_nanos());
+            // Each poll is a run of its own for the call budget.
+            let run = new_run();
+            let begun = run.started().unwrap_or_else(|| clock.latest());
             fmp.begin(&CallContext { run, begun, max_calls: None });
             let quotes = tokio::select! {
                 quotes = fetch(&fmp, &symbols, &mut known) => quotes,

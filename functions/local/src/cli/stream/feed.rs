@@ -15,7 +15,9 @@ use crate::{
     cli::{
         Failure,
         global::{Global, ResolvedConfig},
-        note, symbol_file,
+        note,
+        request::new_run_id,
+        symbol_file,
     },
     tick_input::{self, Lines},
     tick_quotes,
@@ -123,7 +125,7 @@ impl Source {
         match self.kind {
             Kind::Stdin => tick_input::read(io::stdin(), self.clock),
             Kind::Quotes(fmp, symbols, every) => {
-                Ok(tick_quotes::poll(fmp, symbols, every, self.clock, self.stop, note))
+                Ok(tick_quotes::poll(fmp, symbols, every, self.clock, new_run_id, self.stop, note))
             }
             Kind::Socket(subscription) => Ok(tick_socket::receive(subscription, self.clock, self.stop, note)),
         }
