@@ -8,6 +8,8 @@ grant usage on stage findata.raw.landing to role findata_loader;
 grant usage on file format findata.raw.landing_json to role findata_loader;
 grant select, insert on all tables in schema findata.raw to role findata_loader;
 grant select, insert on future tables in schema findata.raw to role findata_loader;
+-- Old ticks are deleted; other received rows never are.
+grant delete on table findata.raw.price_ticks to role findata_loader;
 
 grant usage on schema findata.staging to role findata_loader;
 grant select, insert, delete on all tables in schema findata.staging to role findata_loader;

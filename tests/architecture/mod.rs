@@ -28,7 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// Crates that no Lambda function may link. Only the command needs them; in a function they would
 /// add size and start time.
-const NOT_IN_A_FUNCTION: &[&str] = &["clap", "duckdb", "axum", "indicatif"];
+const NOT_IN_A_FUNCTION: &[&str] = &["clap", "duckdb", "axum", "indicatif", "tokio-tungstenite"];
 /// Crates that only analytics and fanout may link: the metric registry and its dependencies. fanout checks
 /// the user's metrics before a run makes calls.
 const REGISTRY: &[&str] = &["findata-models", "minijinja", "sqlparser", "toml"];

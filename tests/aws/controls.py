@@ -10,11 +10,14 @@ faults.
   /_deliver?rule=TEXT&copies=N&times=M
       Delivers each of the next M events of rules whose name contains TEXT N times. With N = 0 the
       events are lost.
-  /_fail?action=s3:PutObject&match=REGEX&times=N&code=SlowDown&status=503[&after=1]
+  /_fail?action=s3:PutObject&match=REGEX&times=N&code=SlowDown&status=503[&after=1][&kill=NAME]
       Fails the next N calls of functions with this action and a path that matches REGEX. With
-      after=1 the calls take effect, and only their response is lost.
+      after=1 the calls take effect, and only their response is lost; with kill=NAME the busy
+      processes of this function are killed before they get it.
   /_kill?function=NAME
       Kills the busy processes of a function, like a crash.
+  /_backlog
+      The number of records of Kinesis streams that no function has accepted yet.
 """
 import asyncio, json, os, re, time, urllib.parse
 
@@ -64,6 +67,8 @@ def middleware(app):
             if fault["after"]:
                 async def discard(_): pass
                 await app(scope, receive, discard)
+            if fault["kill"]:
+                await asyncio.to_thread(kill, fault["kill"])
             s3 = fault["action"].startswith("s3:")
             body = (f"<Error><Code>{fault['code']}</Code><Message>injected</Message></Error>" if s3
                     else json.dumps({"__type": fault["code"], "message": "injected"}))
@@ -137,7 +142,7 @@ def deliver(rule, copies, times="1"):
     return DELIVERY_RULES
 
 
-def fail(action, match="", times="1", code="SlowDown", status="503", after="0"):
+def fail(action, match="", times="1", code="SlowDown", status="503", after="0", kill=""):
     fault = {
         "action": action,
         "match": match,
@@ -145,6 +150,7 @@ def fail(action, match="", times="1", code="SlowDown", status="503", after="0"):
         "code": code,
         "status": int(status),
         "after": after == "1",
+        "kill": kill,
     }
     FAULT_RULES.append(fault)
     return FAULT_RULES

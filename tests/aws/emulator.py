@@ -11,6 +11,7 @@ faults.
   Stacks     The reserved concurrency of functions and the time zone of schedules are applied, and
              the concurrency of an event source mapping may come from a parameter.
   Alarms     Responses in XML contain the description and the actions of an alarm.
+  Streams    kinesis_mapping.py delivers the records of streams.
   TLS        Requests count as TLS unless they carry the header "x-forwarded-proto: http".
   Events     Policies may restrict the source and the type of the events that a caller puts.
 """
@@ -18,7 +19,8 @@ import contextvars, json, os, re, time
 from datetime import datetime, timezone
 from xml.sax.saxutils import escape
 
-from controls import middleware, record, take_copies
+import kinesis_mapping
+from controls import ENDPOINTS, middleware, record, take_copies
 
 # True while an asynchronous event is delivered. Such an event waits until the function is below its
 # reserved concurrency. Synchronous callers and queues get the throttling error instead.
@@ -217,6 +219,24 @@ def patch_lambda(functions):
     functions._route_async_failure, functions._emit_lambda_logs = route_failure, emit_logs
 
 
+def patch_streams(functions, streams, events):
+    """Makes event source mappings of Kinesis streams follow kinesis_mapping.py."""
+    def may_read(config, source):
+        # A list, so that every missing permission is recorded.
+        return all([function_role_allows(config, f"kinesis:{action}", source) for action in kinesis_mapping.ACTIONS])
+
+    def give_up(mapping, config, shard, batch):
+        target = mapping["DestinationConfig"]["OnFailure"]["Destination"]
+        numbers = {"shardId": shard, "startSequenceNumber": batch[0]["SequenceNumber"],
+                   "endSequenceNumber": batch[-1]["SequenceNumber"], "batchSize": len(batch),
+                   "streamArn": mapping["EventSourceArn"]}
+        if function_role_allows(config, "sqs:SendMessage", target):
+            events._dispatch_to_sqs(events.parse_arn(target), json.dumps({"KinesisBatchInfo": numbers}))
+
+    functions._poll_kinesis = kinesis_mapping.Poller(functions, streams._streams, may_read, give_up).poll
+    ENDPOINTS["/_backlog"] = lambda: {"records": kinesis_mapping.backlog(streams._streams)}
+
+
 def reset_updated_schedules(scheduler):
     original_update = scheduler._update_schedule
 
@@ -285,7 +305,7 @@ def complete_alarms(cloudwatch):
 def install():
     from ministack import app
     from ministack.core import iam_actions
-    from ministack.services import cloudwatch, eventbridge, lambda_svc, scheduler, sqs
+    from ministack.services import cloudwatch, eventbridge, kinesis, lambda_svc, scheduler, sqs
     from ministack.services.cloudformation import provisioners
     reset_updated_schedules(scheduler)
     patch_cloudformation(provisioners._RESOURCE_HANDLERS, lambda_svc, scheduler)
@@ -294,4 +314,5 @@ def install():
     patch_event_delivery(eventbridge, lambda_svc, sqs)
     patch_lambda(lambda_svc)
     complete_alarms(cloudwatch)
+    patch_streams(lambda_svc, kinesis, eventbridge)
     app.app = middleware(app.app)

@@ -5,6 +5,7 @@ mod doctor;
 mod faults;
 mod misconfiguration;
 mod permissions;
+mod streamed;
 mod triggers;
 
 use findata_pipeline::{ports::warehouse::Warehouse, run::RunId};

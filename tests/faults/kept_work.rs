@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use findata_domain::{Error, Result, catalog::Dataset, clock::DayClock};
+use findata_domain::{Error, Result, catalog::Column, clock::DayClock};
 use findata_fmp_simulator::Options;
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse};
 use findata_tests::{
@@ -104,7 +104,7 @@ impl<W: Warehouse> Warehouse for Lacking<W> {
         self.0.damaged_files(files).await
     }
 
-    async fn copy_in(&mut self, _: &'static Dataset, _: &[StagedFile]) -> Result<()> {
+    async fn copy_in(&mut self, _: &'static [Column], _: &[StagedFile]) -> Result<()> {
         Err(Error::Resource("no space left".into()))
     }
 

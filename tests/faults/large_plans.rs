@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use findata_analytics::HostMetrics;
 use findata_domain::{
     Error, Result, Symbol,
-    catalog::{self, Dataset},
+    catalog::{self, Column},
     clock::{Clock, DayClock},
 };
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
@@ -45,7 +45,7 @@ impl Warehouse for NoRows {
         Ok(BTreeMap::new())
     }
 
-    async fn copy_in(&mut self, _dataset: &'static Dataset, _files: &[StagedFile]) -> Result<()> {
+    async fn copy_in(&mut self, _columns: &'static [Column], _files: &[StagedFile]) -> Result<()> {
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use findata_domain::{Error, Result, catalog::Dataset, clock::DayClock};
+use findata_domain::{Error, Result, catalog::Column, clock::DayClock};
 use findata_duckdb::{DuckDb, MemoryLimit};
 use findata_fmp_simulator::Options;
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, run::Status};
@@ -50,8 +50,8 @@ impl Warehouse for Watched {
         self.warehouse.files_per_load()
     }
 
-    async fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> Result<()> {
-        self.warehouse.copy_in(dataset, files).await?;
+    async fn copy_in(&mut self, columns: &'static [Column], files: &[StagedFile]) -> Result<()> {
+        self.warehouse.copy_in(columns, files).await?;
         self.note().await
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::Days;
-use findata_domain::{Result, catalog::Dataset, clock::DayClock};
+use findata_domain::{Result, catalog::Column, clock::DayClock};
 use findata_duckdb::DuckDb;
 use findata_fmp_simulator::Options;
 use findata_models::PUBLISHED;
@@ -41,8 +41,8 @@ impl Warehouse for Sliced {
         self.warehouse.damaged_files(files).await
     }
 
-    async fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> Result<()> {
-        self.warehouse.copy_in(dataset, files).await
+    async fn copy_in(&mut self, columns: &'static [Column], files: &[StagedFile]) -> Result<()> {
+        self.warehouse.copy_in(columns, files).await
     }
 
     async fn release(&mut self, tables: &[&str]) -> Result<()> {

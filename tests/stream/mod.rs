@@ -1,14 +1,15 @@
 //! `findata stream`, from lines on standard input to bars. The bars are compared with those that
 //! `ticks.rs` computes.
 
+mod feeds;
 mod killed;
-mod ticks;
+pub(crate) mod ticks;
 
 use findata_tests::{Command, Home, Job, Simulator, findata, today};
 
 use ticks::{Rng, Tick, bars, input, ticks};
 
-const SYMBOLS: [&str; 3] = ["AAPL", "KO", "MSFT"];
+pub(crate) const SYMBOLS: [&str; 3] = ["AAPL", "KO", "MSFT"];
 
 /// A home that knows [`SYMBOLS`].
 fn home() -> Home {
@@ -31,7 +32,7 @@ fn stored_bars(home: &Home) -> Vec<String> {
 }
 
 /// Records that must be quarantined, with the beginnings of their reasons.
-fn bad_records() -> Vec<(String, &'static str)> {
+pub(crate) fn bad_records() -> Vec<(String, &'static str)> {
     let record = |symbol: &str, price: &str, time: &str| {
         format!(
             r#"{{"id": "bad", "symbol": "{symbol}", "price": {price}, "size": 1, "exchange_time": "{time}"}}"#

@@ -6,10 +6,10 @@ use chrono::DateTime;
 use findata_tests::today;
 
 /// A generator of reproducible numbers (xorshift).
-pub(super) struct Rng(pub u64);
+pub(crate) struct Rng(pub u64);
 
 impl Rng {
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -18,18 +18,18 @@ impl Rng {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Tick {
-    pub(super) id: u64,
-    pub(super) symbol: &'static str,
+pub(crate) struct Tick {
+    pub(crate) id: u64,
+    pub(crate) symbol: &'static str,
     /// In hundredths.
-    pub(super) price: i128,
-    pub(super) size: Option<i128>,
+    pub(crate) price: i128,
+    pub(crate) size: Option<i128>,
     /// In microseconds since 1970.
-    pub(super) time: i64,
+    pub(crate) time: i64,
 }
 
 impl Tick {
-    pub(super) fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         let Tick { id, symbol, price, size, time } = self;
         let size = size.map(|size| format!(r#""size": {size}, "#)).unwrap_or_default();
         let time = DateTime::from_timestamp_micros(*time).unwrap().to_rfc3339();
@@ -41,12 +41,12 @@ impl Tick {
     }
 }
 
-pub(super) fn input(ticks: &[Tick]) -> String {
+pub(crate) fn input(ticks: &[Tick]) -> String {
     ticks.iter().map(|tick| tick.json() + "\n").collect()
 }
 
 /// Ticks of two hours. Some have no size, some equal times, and some minutes no volume.
-pub(super) fn ticks(number: u64, symbols: &[&'static str]) -> Vec<Tick> {
+pub(crate) fn ticks(number: u64, symbols: &[&'static str]) -> Vec<Tick> {
     let mut rng = Rng(42);
     let open = today().and_hms_opt(13, 30, 0).unwrap().and_utc().timestamp_micros();
     let step = 7_200_000_000 / number as i64;
@@ -64,7 +64,7 @@ pub(super) fn ticks(number: u64, symbols: &[&'static str]) -> Vec<Tick> {
 }
 
 /// The bars of ticks as lines: symbol, minute, open, high, low, close, volume, VWAP, number.
-pub(super) fn bars(ticks: &[Tick]) -> Vec<String> {
+pub(crate) fn bars(ticks: &[Tick]) -> Vec<String> {
     let mut minutes: BTreeMap<(&str, i64), Vec<&Tick>> = BTreeMap::new();
     for tick in ticks {
         minutes.entry((tick.symbol, tick.time.div_euclid(60_000_000))).or_default().push(tick);

@@ -21,7 +21,7 @@ use super::{
 };
 
 /// The functions, named as in the template.
-const FUNCTIONS: [&str; 4] = ["fanout", "extract", "load", "analytics"];
+const FUNCTIONS: [&str; 5] = ["fanout", "extract", "load", "analytics", "stream"];
 /// The database on the fake Snowflake.
 pub const DATABASE: &str = "bundle";
 /// The longest time that a run of a few symbols may take on the emulator.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use findata_fmp_simulator::{Fault, FmpServer, Kind, Options};
+use findata_fmp_simulator::{Fault, FmpServer, Kind, Options, Trade};
 
 use super::{home::today, wait};
 
@@ -69,6 +69,21 @@ impl Simulator {
     /// The number of faults injected so far, by kind.
     pub fn faults(&self) -> BTreeMap<Kind, u64> {
         self.inner().faults()
+    }
+
+    /// The address of the WebSocket.
+    pub fn websocket_url(&self) -> String {
+        self.inner().websocket_url()
+    }
+
+    /// The trades that the WebSocket has sent, in order.
+    pub fn trades(&self) -> Vec<Trade> {
+        self.inner().trades()
+    }
+
+    /// Cuts all connections of the WebSocket.
+    pub fn cut_websockets(&self) {
+        self.inner().cut_websockets();
     }
 
     /// The symbols of the simulated market.

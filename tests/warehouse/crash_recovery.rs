@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use findata_domain::{Error, Result, catalog::Dataset, clock::DayClock};
+use findata_domain::{Error, Result, catalog::Column, clock::DayClock};
 use findata_duckdb::{DuckDb, MemoryLimit};
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
 use findata_pipeline::{landing::StagedFile, ledger, ports::warehouse::Warehouse, run::RunId};
@@ -59,10 +59,11 @@ impl<W: Warehouse> Warehouse for CrashingWarehouse<'_, W> {
         self.crash_point(table, true)
     }
 
-    async fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> Result<()> {
-        self.crash_point(dataset.name, false)?;
-        self.warehouse.copy_in(dataset, files).await?;
-        self.crash_point(dataset.name, true)
+    async fn copy_in(&mut self, columns: &'static [Column], files: &[StagedFile]) -> Result<()> {
+        let dataset = files.first().map_or("", |file| file.dataset.as_str());
+        self.crash_point(dataset, false)?;
+        self.warehouse.copy_in(columns, files).await?;
+        self.crash_point(dataset, true)
     }
 
     async fn release(&mut self, tables: &[&str]) -> Result<()> {

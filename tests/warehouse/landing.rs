@@ -73,7 +73,7 @@ async fn landing_files_are_copied_in_typed_and_counted(warehouse: &mut impl Ware
             return;
         }
         warehouse
-            .copy_in(dataset, &files)
+            .copy_in(dataset.columns, &files)
             .await
             .unwrap_or_else(|e| panic!("{}: {e}", dataset.name));
         let counts = "select source_file, count(*)::varchar, count(reject)::varchar from incoming group by source_file order by source_file";

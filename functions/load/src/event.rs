@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     refill::{missing_runs, refill_run},
-    ticks::load_new_ticks,
+    ticks::{KEEP_DAYS, load_new_ticks},
 };
 
 /// Maximum number of attempts if other invocations write at the same time.
@@ -37,7 +37,11 @@ pub async fn handle(
     telemetry: &Telemetry,
 ) -> Result<Value> {
     if input.get("ticks").is_some() {
-        return load_ticks(stage, warehouse?, clock, now).await;
+        let keep_days = input
+            .get("keep_days")
+            .and_then(Value::as_u64)
+            .map(|days| u32::try_from(days).unwrap_or(u32::MAX));
+        return load_ticks(stage, warehouse?, clock, now, keep_days.or(Some(KEEP_DAYS))).await;
     }
     let run = run_of(input)?;
     let step = Step {
@@ -72,9 +76,10 @@ async fn load_ticks(
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
     now: DateTime<Utc>,
+    keep_days: Option<u32>,
 ) -> Result<Value> {
     let run = RunId::new(now, now.timestamp_subsec_nanos());
-    let Some(loaded) = load_new_ticks(&run, stage, warehouse, clock).await? else {
+    let Some(loaded) = load_new_ticks(&run, stage, warehouse, clock, keep_days).await? else {
         return Ok(json!({"status": "nothing to load"}));
     };
     tracing::info!(files = loaded.files, ticks = loaded.ticks, bars = loaded.bars, "loaded ticks");

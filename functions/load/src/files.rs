@@ -94,7 +94,7 @@ async fn load_dataset(
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, NaiveDate>> {
-    warehouse.copy_in(dataset, files).await?;
+    warehouse.copy_in(dataset.columns, files).await?;
     compare_counts(files, &warehouse.query(sql::COUNTS).await?)?;
     let repeated = securities.has_renamed().then(|| securities::repeated_versions(dataset)).flatten();
     let mut batch = Batch::new(warehouse);

@@ -1,6 +1,6 @@
 //! SQL statements that load ticks. The text is the same for every warehouse.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use findata_domain::{catalog::PRICE_TICKS, sql::literal};
 use findata_pipeline::{landing::StagedFile, run::RunId};
 
@@ -16,7 +16,7 @@ pub(crate) const DAYS_WITHOUT_BARS: &str = "select distinct price_date::varchar 
 /// Query for the numbers of a portion: rows, new ticks, quarantined rows, bars.
 pub(crate) const PORTION: &str = "select (select count(*) from incoming_ticks)::varchar, \
      (select count(*) from new_ticks)::varchar, (select count(reject) from incoming_ticks)::varchar, \
-     (select count(*) from new_bars)::varchar";
+     (select count(*) from new_bars)::varchar, (select count(*) from incoming where gap_start is not null)::varchar";
 
 /// Columns of `raw.price_ticks` except `run_id`.
 const TICK: &str = "shard_id, sequence_number, symbol, tick_id, price, size, exchange_time, price_date, bar_start, \
@@ -26,7 +26,7 @@ const TICK: &str = "shard_id, sequence_number, symbol, tick_id, price, size, exc
 pub(crate) fn files_from(first: &str) -> String {
     format!(
         "select source_file from ops.files where dataset = '{}' and source_file >= {}",
-        PRICE_TICKS.name,
+        PRICE_TICKS,
         literal(first)
     )
 }
@@ -36,19 +36,41 @@ pub(crate) fn files_from(first: &str) -> String {
 ///
 /// `tick_key` identifies a tick among those of its symbol and exchange time: the producer's id or,
 /// without one, the position in the stream.
-pub(crate) fn new_ticks() -> [String; 4] {
-    let incoming = "create or replace temporary table incoming_ticks as \
+pub(crate) fn new_ticks() -> [String; 6] {
+    // The landed rows of ticks have no payload, because their columns have all of it. Texts have no control
+    // characters, so only these two characters need an escape.
+    let text = |column: &str| {
+        format!(
+            "'\"' || replace(replace({column}, chr(92), chr(92) || chr(92)), '\"', chr(92) || '\"') || '\"'"
+        )
+    };
+    let record = |table: &str| {
+        let field = |name: &str, value: &str| format!("coalesce('\"{name}\": ' || {value} || ', ', '')");
+        format!(
+            "'{{' || {} || {} || {} || {} || {} || '\"exchange_time\": \"' || {table}.exchange_time::varchar || '\"}}'",
+            field("id", &text(&format!("{table}.tick_id"))),
+            field("symbol", &text(&format!("{table}.symbol"))),
+            field("price", &format!("{table}.price::varchar")),
+            field("size", &format!("{table}.size::varchar")),
+            field("source", &text(&format!("{table}.source"))),
+        )
+    };
+    let incoming = format!(
+        "create or replace temporary table incoming_ticks as \
          with known as (select symbol from staging.profile union select symbol from staging.prices) \
          select i.shard_id, i.sequence_number, i.symbol, i.tick_id, i.price::decimal(18, 6) as price, \
          i.size::decimal(18, 6) as size, i.exchange_time, i.price_date, \
          date_trunc('minute', i.exchange_time)::timestamp as bar_start, i.source, \
          case when i.tick_id is not null then 'id|' || coalesce(i.source, '') || '|' || i.tick_id \
              else 'at|' || i.shard_id || '|' || i.sequence_number end as tick_key, \
-         i.observed_at, i.source_file, i.source_row, i.payload, \
+         i.observed_at, i.source_file, i.source_row, \
+         case when i.reject is null and k.symbol is null then {} else i.payload end as payload, \
          case when i.reject is null and k.symbol is null \
              then 'unknown_symbol: the warehouse has neither a profile nor prices of ' || i.symbol \
              else i.reject end as reject \
-         from incoming i left join known k on k.symbol = i.symbol";
+         from incoming i left join known k on k.symbol = i.symbol where i.gap_start is null",
+        record("i")
+    );
     let columns = |table: &str| {
         TICK.split(", ")
             .map(|name| format!("{table}.{}", name.trim()))
@@ -61,6 +83,20 @@ pub(crate) fn new_ticks() -> [String; 4] {
          select {} from raw.price_ticks r join touched t \
          on t.price_date = r.price_date and t.bar_start = r.bar_start and t.symbol = r.symbol",
         columns("r")
+    );
+    // A bar has more ticks than are stored if they have been deleted. Another tick must not replace the bar.
+    let expired = "create or replace temporary table expired_minutes as \
+         with stored as (select symbol, bar_start, count(*) as n from stored_ticks group by symbol, bar_start), \
+         touched as (select distinct symbol, price_date, bar_start from incoming_ticks where reject is null) \
+         select t.symbol, t.bar_start from touched t join analytics.fact_intraday_prices b \
+         on b.price_date = t.price_date and b.bar_start = t.bar_start and b.symbol = t.symbol \
+         left join stored s on s.symbol = t.symbol and s.bar_start = t.bar_start \
+         where b.tick_count > coalesce(s.n, 0)";
+    let reject = format!(
+        "update incoming_ticks set reject = 'expired: the other ticks of its minute have been deleted', payload = {} \
+         where reject is null and exists (select 1 from expired_minutes e \
+         where e.symbol = incoming_ticks.symbol and e.bar_start = incoming_ticks.bar_start)",
+        record("incoming_ticks")
     );
     let new = format!(
         "create or replace temporary table new_ticks as select {} from incoming_ticks i \
@@ -76,7 +112,7 @@ pub(crate) fn new_ticks() -> [String; 4] {
         all = columns("s"),
         new = columns("n"),
     );
-    [incoming.to_owned(), stored, new, bars(&of_minutes)]
+    [incoming, stored, expired.to_owned(), reject, new, bars(&of_minutes)]
 }
 
 /// Builds `new_bars` from all ticks of a day.
@@ -127,7 +163,7 @@ pub(crate) fn replace_bars(run: &RunId, now: DateTime<Utc>) -> Vec<String> {
 /// Returns the statements of the transaction that loads a portion, in order.
 pub(crate) fn transaction(run: &RunId, files: &[StagedFile], now: DateTime<Utc>) -> Vec<String> {
     let id = literal(run.as_str());
-    let name = PRICE_TICKS.name;
+    let name = PRICE_TICKS;
     let mut statements =
         vec![format!("insert into raw.price_ticks ({TICK}, run_id) select {TICK}, {id} from new_ticks")];
     statements.extend(replace_bars(run, now));
@@ -135,6 +171,13 @@ pub(crate) fn transaction(run: &RunId, files: &[StagedFile], now: DateTime<Utc>)
         "insert into ops.quarantine (run_id, dataset, symbol, reason, payload, source_file, source_row, observed_at, status) \
          select {id}, '{name}', symbol, reject, payload, source_file, source_row, observed_at, 'rejected' \
          from incoming_ticks where reject is not null"
+    ));
+    statements.push(format!(
+        "insert into ops.price_gaps (source, gap_start, gap_end, reason, observed_at, source_file, source_row, run_id) \
+         select i.source, i.gap_start, i.exchange_time, i.gap_reason, i.observed_at, i.source_file, i.source_row, {id} \
+         from incoming i where i.gap_start is not null and not exists \
+             (select 1 from ops.price_gaps g where g.source = i.source and g.gap_start = i.gap_start) \
+         qualify row_number() over (partition by i.source, i.gap_start order by i.source_file, i.source_row) = 1"
     ));
     let file =
         |f: &StagedFile| format!("({}, {}, {}, {})", literal(&f.key), literal(&f.sha256), f.bytes, f.rows);
@@ -144,7 +187,8 @@ pub(crate) fn transaction(run: &RunId, files: &[StagedFile], now: DateTime<Utc>)
          select {id}, '{name}', v.source_file, v.sha256, v.bytes, v.staged, coalesce(n.loaded, 0), \
          v.staged - coalesce(n.loaded, 0) - coalesce(q.quarantined, 0), coalesce(q.quarantined, 0), {now} \
          from (values {values}) v(source_file, sha256, bytes, staged) \
-         left join (select source_file, count(*) as loaded from new_ticks group by source_file) n \
+         left join (select l.source_file, count(*) as loaded from (select source_file from new_ticks \
+             union all select source_file from incoming where gap_start is not null) l group by l.source_file) n \
          on n.source_file = v.source_file \
          left join (select source_file, count(reject) as quarantined from incoming_ticks group by source_file) q \
          on q.source_file = v.source_file",
@@ -152,6 +196,13 @@ pub(crate) fn transaction(run: &RunId, files: &[StagedFile], now: DateTime<Utc>)
         now = timestamp(now),
     ));
     statements
+}
+
+/// Returns the statement that deletes the ticks which arrived before `until`, unless their day is newer.
+pub(crate) fn delete_ticks(until: NaiveDate) -> String {
+    format!(
+        "delete from raw.price_ticks where price_date < '{until}'::date and observed_at < '{until}'::timestamp"
+    )
 }
 
 fn timestamp(at: DateTime<Utc>) -> String {

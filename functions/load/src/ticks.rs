@@ -9,7 +9,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{Days, NaiveDate};
-use findata_domain::{Result, catalog::PRICE_TICKS, clock::Clock, schema_version};
+use findata_domain::{
+    Result,
+    catalog::{PRICE_TICKS, TICK_COLUMNS},
+    clock::Clock,
+    schema_version,
+};
 use findata_pipeline::{
     batch::Batch,
     landing::StagedFile,
@@ -37,6 +42,9 @@ const SEEN: &str = "state/price-ticks.json";
 const SEEN_DAYS: u64 = 2;
 /// With more days than this since the last load, all files are listed at once.
 const MOST_FOLDERS: i64 = 40;
+/// How many days the ticks of a day are kept in the warehouse unless a load says otherwise. Their files stay on
+/// the stage.
+pub const KEEP_DAYS: u32 = 30;
 /// Rows per transaction on an engine in this process. The statements hold a portion and the stored
 /// ticks of its minutes in memory.
 const ROWS_PER_LOAD: u64 = 150_000;
@@ -54,6 +62,10 @@ pub struct LoadedTicks {
     pub quarantined: u64,
     /// Bars that were added or corrected.
     pub bars: u64,
+    /// Reported gaps.
+    pub gaps: u64,
+    /// Ticks that were deleted because of their age.
+    pub deleted: u64,
     /// Why each damaged file cannot be loaded, by key.
     pub damaged: BTreeMap<String, String>,
 }
@@ -66,12 +78,14 @@ impl LoadedTicks {
         self.duplicates += later.duplicates;
         self.quarantined += later.quarantined;
         self.bars += later.bars;
+        self.gaps += later.gaps;
+        self.deleted += later.deleted;
         self.damaged = later.damaged;
     }
 
     /// Returns whether the load changed the warehouse.
     pub fn has_changes(&self) -> bool {
-        self.files > 0 || self.bars > 0
+        self.files > 0 || self.bars > 0 || self.deleted > 0
     }
 }
 
@@ -97,6 +111,7 @@ pub async fn load_new_ticks(
     stage: &impl Stage,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
+    keep_days: Option<u32>,
 ) -> Result<Option<LoadedTicks>> {
     // Counted before the load lists the files, so that a file that lands in between is loaded again.
     let found = files_by_day(stage, clock).await?;
@@ -104,13 +119,14 @@ pub async fn load_new_ticks(
     if found == seen.unwrap_or_default() || found.values().all(|files| *files == 0) {
         return Ok(None);
     }
-    let loaded = load_ticks(run, stage, warehouse, clock).await?;
+    let loaded = load_ticks(run, stage, warehouse, clock, keep_days).await?;
     stage::replace_json(stage, SEEN, &found).await?;
     Ok(Some(loaded))
 }
 
 /// Loads the files of ticks that the warehouse does not have. Idempotent: every portion is one
-/// transaction, which also lists its files.
+/// transaction, which also lists its files. Then deletes ticks that are older than `keep_days` and arrived before
+/// that; their bars stay. `None` keeps all.
 ///
 /// # Errors
 /// `Stop` if the rows of a file differ from its name; `Retry` if another load of ticks writes at the
@@ -121,8 +137,9 @@ pub async fn load_ticks(
     stage: &impl Stage,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
+    keep_days: Option<u32>,
 ) -> Result<LoadedTicks> {
-    warehouse.begin_step(run, FUNCTION, PRICE_TICKS.name);
+    warehouse.begin_step(run, FUNCTION, PRICE_TICKS);
     schema_version::require_current(&warehouse.query(schema_version::RECORDED).await?)?;
     let mut loaded = LoadedTicks::default();
     rebuild_bars(run, warehouse, clock, &mut loaded).await?;
@@ -136,6 +153,10 @@ pub async fn load_ticks(
     let most = if warehouse.is_billed() { u64::MAX } else { ROWS_PER_LOAD };
     for portion in portions(&files, warehouse.files_per_load(), most) {
         load_portion(run, portion, warehouse, clock, &mut loaded).await?;
+    }
+    // After all portions: a minute may have ticks in several of them.
+    if let Some(until) = keep_days.and_then(|days| clock.today().checked_sub_days(Days::new(days.into()))) {
+        loaded.deleted = warehouse.execute(&tick_sql::delete_ticks(until)).await?;
     }
     Ok(loaded)
 }
@@ -194,7 +215,7 @@ async fn load_portion(
 ) -> Result<()> {
     // Read before the stored ticks: if another load commits in between, this one must start over.
     let mut fence = WriteFence::read(FENCE, warehouse).await?;
-    warehouse.copy_in(&PRICE_TICKS, files).await?;
+    warehouse.copy_in(TICK_COLUMNS, files).await?;
     compare_counts(files, &warehouse.query(COUNTS).await?)?;
     let mut batch = Batch::new(warehouse);
     for statement in tick_sql::new_ticks() {
@@ -206,16 +227,17 @@ async fn load_portion(
         let cell = counts.first().and_then(|row| row.get(i)?.as_deref());
         cell.and_then(|text| text.parse::<u64>().ok()).unwrap_or_default()
     };
-    let (rows, ticks, quarantined, bars) = (count(0), count(1), count(2), count(3));
+    let (rows, ticks, quarantined, bars, gaps) = (count(0), count(1), count(2), count(3), count(4));
     fence.write(warehouse, &tick_sql::transaction(run, files, clock.latest())).await?;
     warehouse
-        .release(&["incoming", "incoming_ticks", "stored_ticks", "new_ticks", "new_bars"])
+        .release(&["incoming", "incoming_ticks", "stored_ticks", "expired_minutes", "new_ticks", "new_bars"])
         .await?;
     loaded.files += files.len() as u64;
     loaded.ticks += ticks;
     loaded.quarantined += quarantined;
     loaded.duplicates += rows.saturating_sub(ticks + quarantined);
     loaded.bars += bars;
+    loaded.gaps += gaps;
     Ok(())
 }
 

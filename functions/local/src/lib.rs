@@ -9,7 +9,8 @@
 //! [`cli`] parses the command line; it is the only module that reads the environment and the real
 //! clock. [`render`] formats results for people. [`doctor`] checks the setup, and [`setup_sql`]
 //! writes the script that sets up a Snowflake account. [`status`] reads what has run and what is due.
-//! [`tick_stream`] lands ticks from standard input ([`tick_input`]).
+//! [`tick_stream`] lands ticks from standard input ([`tick_input`]), polled quotes
+//! ([`tick_quotes`]) or FMP's WebSocket ([`tick_socket`]).
 //! [`export`] writes tables as Parquet, CSV and Excel files, and [`diff`] compares two runs. [`bench`]
 //! measures whole runs.
 
@@ -29,5 +30,7 @@ pub mod setup_sql;
 pub mod stage;
 pub mod status;
 pub mod tick_input;
+pub mod tick_quotes;
+pub mod tick_socket;
 pub mod tick_stream;
 pub mod working_copy;

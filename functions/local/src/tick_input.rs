@@ -8,6 +8,8 @@ use std::{
 use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result, clock::Clock};
 use findata_stream::tick::MAX_RECORD;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// Size in bytes of the read buffer. A pipe has at most 64 KiB.
@@ -35,6 +37,16 @@ impl Lines {
         }
     }
 
+    /// Makes lines of records, each without a line break, that arrived at the same time.
+    pub fn of(records: &[String], arrived_at: DateTime<Utc>) -> Self {
+        let mut lines = Lines { arrived_at, ..Lines::new() };
+        for record in records {
+            append(&mut lines, record.as_bytes());
+            lines.ends.push(lines.text.len());
+        }
+        lines
+    }
+
     /// Number of lines.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -51,6 +63,25 @@ impl Lines {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| &self.text[start..*end])
     }
+}
+
+/// A tick as a record, for feeds that have another format. A missing field makes the record a quarantined one.
+#[derive(Debug, Serialize)]
+pub struct TickRecord<'a> {
+    /// Id of the trade.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Symbol.
+    pub symbol: &'a str,
+    /// Price with the digits of the feed.
+    pub price: Option<&'a RawValue>,
+    /// Number of shares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<&'a RawValue>,
+    /// When the exchange reported it.
+    pub exchange_time: Option<DateTime<Utc>>,
+    /// Name of the feed.
+    pub source: &'a str,
 }
 
 /// Starts to read lines in a thread. The end of the channel is the end of the input; a failed read is

@@ -3,7 +3,7 @@
 //! Several files are written at once, because each waits for the disk. Lines are acknowledged in
 //! order, once they and all lines before them are on the stage.
 
-use std::{future::Future, time::Duration};
+use std::{fmt::Write, future::Future, time::Duration};
 
 use findata_domain::{Error, Result};
 use findata_pipeline::ports::stage::Stage;
@@ -217,7 +217,8 @@ fn pack_lines(session: &str, waiting: &Waiting) -> Result<Option<PackedTicks>> {
     const DIGITS: usize = 12;
     let mut numbers = String::with_capacity(waiting.count * DIGITS);
     for line in (waiting.before + 1..).take(waiting.count) {
-        numbers.push_str(&format!("{line:0DIGITS$}"));
+        // Writing to a String cannot fail.
+        let _ = write!(numbers, "{line:0DIGITS$}");
     }
     let mut records = Vec::with_capacity(waiting.count);
     let all = waiting.lines.iter().flat_map(|lines| lines.iter().map(|data| (lines.arrived_at, data)));

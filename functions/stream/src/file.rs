@@ -9,7 +9,7 @@ use findata_pipeline::{ports::stage::Stage, tick_file::TickFile};
 use flate2::{Compression, write::GzEncoder};
 use serde::Serialize;
 
-use crate::tick::{self, Tick};
+use crate::tick::{self, Gap, Parsed, Tick};
 
 /// Size in bytes of the buffer in which rows are collected before they are compressed.
 const BUFFER: usize = 64 << 10;
@@ -45,11 +45,29 @@ struct Row<'a> {
     shard_id: &'a str,
     sequence_number: &'a str,
     #[serde(flatten)]
-    tick: Option<Fields<'a>>,
+    fields: Fields<'a>,
 }
 
 #[derive(Serialize)]
-struct Fields<'a> {
+#[serde(untagged)]
+enum Fields<'a> {
+    Tick(TickFields<'a>),
+    Gap(GapFields<'a>),
+    /// Of a rejected record.
+    None {},
+}
+
+#[derive(Serialize)]
+struct GapFields<'a> {
+    gap_start: &'a str,
+    exchange_time: &'a str,
+    source: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gap_reason: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct TickFields<'a> {
     symbol: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     tick_id: Option<&'a str>,
@@ -69,6 +87,8 @@ pub struct PackedTicks {
     pub file: TickFile,
     /// Number of ticks that arrived long after their exchange time.
     pub late: u64,
+    /// Number of records that report a gap.
+    pub gaps: u64,
     body: Bytes,
 }
 
@@ -93,19 +113,25 @@ pub fn pack(shard: &str, day: NaiveDate, records: &[Record<'_>]) -> Result<Optio
     };
     let mut out = GzEncoder::new(Vec::new(), Compression::fast());
     let mut buffer = Vec::with_capacity(BUFFER + 1_024);
-    let (mut quarantined, mut late) = (0, 0);
-    let (mut observed_at, mut exchange_time, mut price_date) = (String::new(), String::new(), String::new());
+    let (mut quarantined, mut late, mut gaps) = (0, 0, 0);
+    let [mut observed_at, mut exchange_time, mut other] = [const { String::new() }; 3];
     for (n, record) in (1..).zip(records) {
         timestamp(&mut observed_at, record.arrived_at);
         let parsed = tick::parse(record.data, record.arrived_at);
         let fields = match &parsed {
-            Ok(tick) => {
+            Ok(Parsed::Tick(tick)) => {
                 late += u64::from(tick.is_late(record.arrived_at));
                 timestamp(&mut exchange_time, tick.exchange_time);
-                date(&mut price_date, tick.price_date);
-                Some(fields(tick, &exchange_time, &price_date))
+                date(&mut other, tick.price_date);
+                Fields::Tick(tick_fields(tick, &exchange_time, &other))
             }
-            Err(_) => None,
+            Ok(Parsed::Gap(gap)) => {
+                gaps += 1;
+                timestamp(&mut exchange_time, gap.end);
+                timestamp(&mut other, gap.start);
+                Fields::Gap(gap_fields(gap, &exchange_time, &other))
+            }
+            Err(_) => Fields::None {},
         };
         let payload = parsed.is_err().then(|| payload(record.data));
         quarantined += u64::from(parsed.is_err());
@@ -113,11 +139,7 @@ pub fn pack(shard: &str, day: NaiveDate, records: &[Record<'_>]) -> Result<Optio
             n,
             observed_at: &observed_at,
             reject: parsed.as_ref().err().map(String::as_str),
-            row: Row {
-                shard_id: shard,
-                sequence_number: record.sequence,
-                tick: fields,
-            },
+            row: Row { shard_id: shard, sequence_number: record.sequence, fields },
             payload: payload.as_deref(),
         };
         serde_json::to_writer(&mut buffer, &line).map_err(cannot_write)?;
@@ -139,11 +161,20 @@ pub fn pack(shard: &str, day: NaiveDate, records: &[Record<'_>]) -> Result<Optio
         bytes: body.len() as u64,
         sha256: hash::sha256(&body),
     };
-    Ok(Some(PackedTicks { file, late, body }))
+    Ok(Some(PackedTicks { file, late, gaps, body }))
 }
 
-fn fields<'a>(tick: &'a Tick<'_>, exchange_time: &'a str, price_date: &'a str) -> Fields<'a> {
-    Fields {
+fn gap_fields<'a>(gap: &'a Gap<'_>, end: &'a str, start: &'a str) -> GapFields<'a> {
+    GapFields {
+        gap_start: start,
+        exchange_time: end,
+        source: &gap.source,
+        gap_reason: gap.reason.as_deref(),
+    }
+}
+
+fn tick_fields<'a>(tick: &'a Tick<'_>, exchange_time: &'a str, price_date: &'a str) -> TickFields<'a> {
+    TickFields {
         symbol: tick.symbol.as_str(),
         tick_id: tick.id.as_deref(),
         price: &tick.price,

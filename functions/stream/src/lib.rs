@@ -3,6 +3,7 @@
 
 pub mod event;
 pub mod file;
+pub mod session;
 pub mod tick;
 
 use file::PackedTicks;
@@ -19,6 +20,8 @@ pub struct Counts {
     pub quarantined: u64,
     /// Ticks that arrived more than two minutes after their exchange time.
     pub late: u64,
+    /// Recorded gaps.
+    pub gaps: u64,
 }
 
 impl Counts {
@@ -27,9 +30,10 @@ impl Counts {
         let file = &packed.file;
         Counts {
             files: 1,
-            ticks: file.rows - file.quarantined,
+            ticks: file.rows - file.quarantined - packed.gaps,
             quarantined: file.quarantined,
             late: packed.late,
+            gaps: packed.gaps,
         }
     }
 
@@ -39,5 +43,6 @@ impl Counts {
         self.ticks += other.ticks;
         self.quarantined += other.quarantined;
         self.late += other.late;
+        self.gaps += other.gaps;
     }
 }

@@ -40,6 +40,28 @@ pub struct Tick<'a> {
     pub source: Option<Cow<'a, str>>,
 }
 
+/// A time for which prices may be missing, such as a lost connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap<'a> {
+    /// Last time at which prices were received.
+    pub start: DateTime<Utc>,
+    /// When prices were received again.
+    pub end: DateTime<Utc>,
+    /// Name of the feed.
+    pub source: Cow<'a, str>,
+    /// Why prices may be missing.
+    pub reason: Option<Cow<'a, str>>,
+}
+
+/// What a record says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parsed<'a> {
+    /// A price.
+    Tick(Tick<'a>),
+    /// A gap between prices.
+    Gap(Gap<'a>),
+}
+
 impl Tick<'_> {
     /// Returns whether the tick arrived long after its exchange time.
     pub fn is_late(&self, arrived_at: DateTime<Utc>) -> bool {
@@ -61,6 +83,10 @@ struct Record<'a> {
     exchange_time: Option<&'a RawValue>,
     #[serde(borrow)]
     source: Option<&'a RawValue>,
+    #[serde(borrow)]
+    gap_start: Option<&'a RawValue>,
+    #[serde(borrow)]
+    gap_reason: Option<&'a RawValue>,
 }
 
 /// Parses a record. `arrived_at` is the time of arrival, with which exchange times are compared, so
@@ -68,7 +94,7 @@ struct Record<'a> {
 ///
 /// # Errors
 /// The reason for quarantine, beginning with a code.
-pub fn parse(data: &[u8], arrived_at: DateTime<Utc>) -> Result<Tick<'_>, String> {
+pub fn parse(data: &[u8], arrived_at: DateTime<Utc>) -> Result<Parsed<'_>, String> {
     if data.len() > MAX_RECORD {
         return Err(too_large(data.len()));
     }
@@ -83,8 +109,11 @@ pub fn parse(data: &[u8], arrived_at: DateTime<Utc>) -> Result<Tick<'_>, String>
         return Err("not_a_tick: the record is not a JSON object".into());
     }
     let record: Record<'_> = serde_json::from_str(text).map_err(faulty)?;
-    let exchange_time = time(record.exchange_time, arrived_at)?;
-    Ok(Tick {
+    let exchange_time = time("exchange_time", record.exchange_time, arrived_at)?;
+    if record.gap_start.is_some() {
+        return gap(&record, exchange_time, arrived_at).map(Parsed::Gap);
+    }
+    Ok(Parsed::Tick(Tick {
         symbol: symbol(record.symbol)?,
         id: name("id", record.id)?,
         price: price(record.price)?,
@@ -92,6 +121,20 @@ pub fn parse(data: &[u8], arrived_at: DateTime<Utc>) -> Result<Tick<'_>, String>
         exchange_time,
         price_date: price_date(exchange_time),
         source: name("source", record.source)?,
+    }))
+}
+
+fn gap<'a>(record: &Record<'a>, end: DateTime<Utc>, arrived_at: DateTime<Utc>) -> Result<Gap<'a>, String> {
+    let start = time("gap_start", record.gap_start, arrived_at)?;
+    if start > end {
+        return Err("out_of_range: gap_start is after exchange_time, the end of the gap".into());
+    }
+    let source = name("source", record.source)?.ok_or("missing_field: source")?;
+    Ok(Gap {
+        start,
+        end,
+        source,
+        reason: name("gap_reason", record.gap_reason)?,
     })
 }
 
@@ -174,9 +217,9 @@ fn size(raw: &RawValue) -> Result<String, String> {
     }
 }
 
-/// The exchange time: RFC 3339 text with an offset, or milliseconds since 1970.
-fn time(raw: Option<&RawValue>, arrived_at: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
-    let raw = raw.ok_or("missing_field: exchange_time")?;
+/// A time: RFC 3339 text with an offset, or milliseconds since 1970.
+fn time(field: &str, raw: Option<&RawValue>, arrived_at: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
+    let raw = raw.ok_or_else(|| format!("missing_field: {field}"))?;
     let parsed = match text(raw) {
         Some(text) if raw.get().starts_with('"') => {
             DateTime::parse_from_rfc3339(&text).ok().map(|time| time.with_timezone(&Utc))
@@ -186,16 +229,16 @@ fn time(raw: Option<&RawValue>, arrived_at: DateTime<Utc>) -> Result<DateTime<Ut
     };
     let time = parsed.ok_or_else(|| {
         format!(
-            "unreadable_field: exchange_time: {} is neither a time such as \"2026-11-20T14:30:00.125Z\" nor milliseconds \
+            "unreadable_field: {field}: {} is neither a time such as \"2026-11-20T14:30:00.125Z\" nor milliseconds \
              since 1970",
             shown(raw)
         )
     })?;
     if time.timestamp() < FIRST_SECOND {
-        return Err(format!("out_of_range: exchange_time {} is before 1990", shown(raw)));
+        return Err(format!("out_of_range: {field} {} is before 1990", shown(raw)));
     }
     if clock::is_ahead(time, arrived_at) {
-        return Err(format!("future_time: exchange_time {} is after the arrival", shown(raw)));
+        return Err(format!("future_time: {field} {} is after the arrival", shown(raw)));
     }
     Ok(time.trunc_subsecs(6))
 }
@@ -209,7 +252,32 @@ mod tests {
     }
 
     fn parsed(json: &str) -> Result<Tick<'_>, String> {
-        parse(json.as_bytes(), arrival())
+        match parse(json.as_bytes(), arrival())? {
+            Parsed::Tick(tick) => Ok(tick),
+            Parsed::Gap(gap) => panic!("{gap:?}"),
+        }
+    }
+
+    #[test]
+    fn a_gap_has_a_start_an_end_and_a_source() {
+        let with = |start: &str, source: &str| {
+            let end = "\"2026-11-20T14:30:00Z\"";
+            let json = format!(
+                r#"{{"gap_start": {start}, "exchange_time": {end}, "source": {source}, "gap_reason": "lost"}}"#
+            );
+            match parse(json.as_bytes(), arrival()) {
+                Ok(Parsed::Gap(gap)) => {
+                    Ok(format!("{} {} {:?}", gap.end - gap.start, gap.source, gap.reason))
+                }
+                Ok(other) => panic!("{other:?}"),
+                Err(reason) => Err(reason.split(' ').next().unwrap().to_owned()),
+            }
+        };
+        let start = "\"2026-11-20T14:28:30Z\"";
+        assert_eq!(with(start, "\"sip\"").unwrap(), "PT90S sip Some(\"lost\")");
+        assert_eq!(with(start, "null").unwrap_err(), "missing_field:");
+        assert_eq!(with("\"2026-11-20T14:30:01Z\"", "\"sip\"").unwrap_err(), "out_of_range:");
+        assert_eq!(with("\"yesterday\"", "\"sip\"").unwrap_err(), "unreadable_field:");
     }
 
     #[test]

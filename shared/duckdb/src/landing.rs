@@ -4,7 +4,7 @@ use std::{io::ErrorKind, path::Path};
 
 use findata_domain::{
     Error, Result,
-    catalog::{Column, Dataset, Kind},
+    catalog::{Column, Kind},
     hash,
     sql::literal,
 };
@@ -28,11 +28,11 @@ pub(crate) fn damage(file: &StagedFile, stage: &Path) -> Result<Option<String>> 
 
 /// Returns the query that reads landing files with the columns of `incoming`. Values are canonical
 /// text, so the casts cannot fail or round.
-pub(crate) fn rows_of(dataset: &Dataset, files: &[StagedFile], stage: &Path) -> String {
+pub(crate) fn rows_of(columns: &[Column], files: &[StagedFile], stage: &Path) -> String {
     let root = stage.to_string_lossy();
     let paths: Vec<String> = files.iter().map(|f| literal(&format!("{root}/{}", f.key))).collect();
-    let fields: Vec<String> = dataset.columns.iter().map(|c| format!("{} varchar", c.name)).collect();
-    let columns: Vec<String> = dataset.columns.iter().map(|c| format!("{} as {}", cast(c), c.name)).collect();
+    let fields: Vec<String> = columns.iter().map(|c| format!("{} varchar", c.name)).collect();
+    let columns: Vec<String> = columns.iter().map(|c| format!("{} as {}", cast(c), c.name)).collect();
     format!(
         "select {columns}, hash as row_hash, observed_at, substr(filename, {skip}) as source_file, n as source_row, \
              symbol as subject, reject, findings, payload \

@@ -18,7 +18,7 @@ use std::{
 };
 
 use ::duckdb::{AccessMode, Connection, types::ValueRef};
-use findata_domain::{Error, Result, catalog::Dataset};
+use findata_domain::{Error, Result, catalog::Column};
 use findata_models::{Models, comments::TableComments, schema::Upgrade};
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, usage::Usage};
 
@@ -183,11 +183,11 @@ impl Warehouse for DuckDb {
         })
     }
 
-    async fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> Result<()> {
+    async fn copy_in(&mut self, columns: &'static [Column], files: &[StagedFile]) -> Result<()> {
         self.expect_rows(files.iter().map(|file| file.rows).sum())?;
         let mut prefix = "create or replace temporary table incoming as";
         for files in files.chunks(FILES_PER_STATEMENT) {
-            self.execute(&format!("{prefix} {}", rows_of(dataset, files, &self.stage))).await?;
+            self.execute(&format!("{prefix} {}", rows_of(columns, files, &self.stage))).await?;
             prefix = "insert into incoming";
         }
         Ok(())

@@ -45,6 +45,9 @@ pub struct Args {
     /// The simulated FMP plan; endpoints that the plan lacks respond with status 402
     #[arg(long, value_enum, default_value_t = Plan::Ultimate)]
     pub plan: Plan,
+    /// Trades per second that the WebSocket sends, 1 to 50000
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    pub trades_per_second: u32,
     /// Inject a fault (repeatable): KIND[=SETTING,...], such as truncated=0.05 or server-error=x1,prices
     #[arg(long = "fault", value_name = "FAULT", long_help = fault_help())]
     pub faults: Vec<Fault>,
@@ -84,6 +87,8 @@ impl Args {
             bulk_pause: Duration::try_from_secs_f64(self.bulk_pause).unwrap_or_default(),
             key: self.key,
             plan: self.plan,
+            trades_per_second: self.trades_per_second,
+            trades: None,
             faults: self.faults,
         }
     }
@@ -104,7 +109,8 @@ mod tests {
     #[test]
     fn every_option_reaches_the_server() {
         let line = "server --port 8080 --symbols 40 --seed 7 --anchor 2026-08-01 --revision 3 --latency 20 --jitter 5 \
-                    --calls-per-minute 60 --bulk-pause 1.5 --key k --plan starter --fault server-error=x1";
+                    --calls-per-minute 60 --bulk-pause 1.5 --key k --plan starter --trades-per-second 9 \
+                    --fault server-error=x1";
         let today: NaiveDate = "2026-09-18".parse().unwrap();
         let options = Line::parse_from(line.split_whitespace()).args.options(today);
         let expected = Options {
@@ -120,6 +126,8 @@ mod tests {
             bulk_pause: Duration::from_millis(1500),
             key: Some("k".into()),
             plan: Plan::Starter,
+            trades_per_second: 9,
+            trades: None,
             faults: vec!["server-error=x1".parse().unwrap()],
         };
         assert_eq!(format!("{options:?}"), format!("{expected:?}"));

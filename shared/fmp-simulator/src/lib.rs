@@ -6,7 +6,7 @@
 //! `world` defines which symbols exist and `company` their properties. `periods`, `accounts` and
 //! `statements` generate what companies report; `prices` and `events` generate the market data.
 //! `server` handles a request, `routes` maps it to a response, and `faults` and `fault_responses` inject
-//! errors.
+//! errors. `websocket` sends synthetic trades on a port of its own.
 //!
 //! Behaviour copied from recordings of FMP: `historical-price-eod/full` returns at most the newest
 //! 5,000 rows, unknown symbols return `200 []`, unknown paths return `404 []`, and rejections are
@@ -81,12 +81,14 @@ mod server;
 mod statements;
 mod table;
 mod walk;
+mod websocket;
 mod world;
 
 pub use args::Args;
 pub use faults::{Fault, GRAMMAR, Kind};
 pub use options::{DEFAULT_SEED, Options};
 pub use plan::Plan;
+pub use websocket::Trade;
 pub use world::{MOST_SYMBOLS, fixed_symbols, symbols};
 
 use anyhow::Context;
@@ -106,6 +108,7 @@ use tokio::task::JoinHandle;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
+use websocket::Trades;
 use world::World;
 
 /// Bodies up to this size in bytes are not compressed, because compression would take more time than
@@ -118,6 +121,8 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct FmpServer {
     address: SocketAddr,
+    websocket: SocketAddr,
+    trades: Arc<Trades>,
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     task: Option<JoinHandle<()>>,
@@ -135,6 +140,9 @@ pub async fn start(options: Options) -> anyhow::Result<FmpServer> {
         .await
         .with_context(|| format!("cannot listen on {requested}"))?;
     let address = listener.local_addr().context("no local address")?;
+    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot listen")?;
+    let websocket = socket.local_addr().context("no local address")?;
+    let trades = Arc::new(Trades::new(options.clone()));
     let world = World::new(options.seed, options.symbols, options.today, options.anchor, options.revision);
     let connections = Arc::new(Connections::default());
     let (stop, mut stopped) = watch::channel(false);
@@ -144,6 +152,7 @@ pub async fn start(options: Options) -> anyhow::Result<FmpServer> {
         .quality(CompressionLevel::Fastest)
         .compress_when(SizeAbove::new(COMPRESS_ABOVE));
     let router = Router::new().fallback(server::handle).with_state(Arc::clone(&shared)).layer(compression);
+    tokio::spawn(websocket::serve(socket, Arc::clone(&trades), stopped.clone()));
     let task = tokio::spawn(async move {
         // The wait fails if the sender was dropped. This stops the server too.
         let signal = async move { drop(stopped.wait_for(|s| *s).await) };
@@ -151,13 +160,28 @@ pub async fn start(options: Options) -> anyhow::Result<FmpServer> {
             .with_graceful_shutdown(signal)
             .await;
     });
-    Ok(FmpServer { address, shared, stop, task: Some(task) })
+    Ok(FmpServer { address, websocket, trades, shared, stop, task: Some(task) })
 }
 
 impl FmpServer {
     /// The base URL, `http://127.0.0.1:PORT/stable`.
     pub fn url(&self) -> String {
         format!("http://{}/stable", self.address)
+    }
+
+    /// The address of the WebSocket, `ws://127.0.0.1:PORT`.
+    pub fn websocket_url(&self) -> String {
+        format!("ws://{}", self.websocket)
+    }
+
+    /// The trades that the WebSocket has sent, in order.
+    pub fn trades(&self) -> Vec<Trade> {
+        self.trades.sent()
+    }
+
+    /// Cuts all connections of the WebSocket, without a message to the clients.
+    pub fn cut_websockets(&self) {
+        self.trades.cut.send_modify(|times| *times += 1);
     }
 
     /// Number of requests so far, including rejected requests.

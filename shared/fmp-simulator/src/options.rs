@@ -38,6 +38,10 @@ pub struct Options {
     pub key: Option<String>,
     /// The simulated FMP plan.
     pub plan: Plan,
+    /// Trades that the WebSocket sends per second.
+    pub trades_per_second: u32,
+    /// Trades that the WebSocket sends in total; no limit if absent.
+    pub trades: Option<u64>,
     /// Faults to inject. If several faults match a call, the first one applies.
     pub faults: Vec<Fault>,
 }
@@ -59,6 +63,8 @@ impl Default for Options {
             bulk_pause: Duration::ZERO,
             key: None,
             plan: Plan::default(),
+            trades_per_second: 50,
+            trades: None,
             faults: Vec::new(),
         }
     }
@@ -91,6 +97,8 @@ impl std::fmt::Debug for Options {
             .field("calls_per_minute", &self.calls_per_minute)
             .field("bulk_pause", &self.bulk_pause)
             .field("plan", &self.plan)
+            .field("trades_per_second", &self.trades_per_second)
+            .field("trades", &self.trades)
             .field("faults", &self.faults)
             .finish_non_exhaustive()
     }

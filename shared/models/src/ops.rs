@@ -173,6 +173,20 @@ pub const OPS: &[OpsTable] = &[
         ],
     },
     OpsTable {
+        name: "price_gaps",
+        about: "source x gap_start. Times for which streamed prices may be incomplete",
+        columns: &[
+            ("source", Text, "feed, or `stdin`"),
+            ("gap_start", Instant, "last time at which prices were received, UTC"),
+            ("gap_end", Instant, "when prices were received again, UTC"),
+            ("reason", Text, "why prices may be missing"),
+            ("observed_at", Instant, "when the gap was recorded, UTC"),
+            ("source_file", Text, "file on the stage"),
+            ("source_row", Integer, "row in the file, from 1"),
+            ("run_id", Text, "load of ticks that stored the row"),
+        ],
+    },
+    OpsTable {
         name: "restatements",
         about: "every statement item that a newer version changed, with the rows of both versions",
         columns: &[

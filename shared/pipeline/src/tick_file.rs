@@ -83,7 +83,7 @@ impl TickFile {
     /// Returns what load needs to copy and check the file.
     pub fn staged(&self) -> StagedFile {
         StagedFile {
-            dataset: PRICE_TICKS.name.to_owned(),
+            dataset: PRICE_TICKS.to_owned(),
             key: self.key(),
             rows: self.rows,
             quarantined: self.quarantined,

@@ -34,7 +34,7 @@ use snowflake_api::{
 };
 use statement::{StatementKind, StatementState, lock};
 
-use findata_domain::{Error, Result, catalog::Dataset};
+use findata_domain::{Error, Result, catalog::Column};
 use findata_pipeline::{
     landing::StagedFile,
     ports::warehouse::{Statement, Warehouse},
@@ -268,8 +268,8 @@ impl Warehouse for Snowflake {
         Ok(())
     }
 
-    async fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> Result<()> {
-        let statements = sql::copies(dataset, files, &self.settings.stage, &self.settings.prefix);
+    async fn copy_in(&mut self, columns: &'static [Column], files: &[StagedFile]) -> Result<()> {
+        let statements = sql::copies(columns, files, &self.settings.stage, &self.settings.prefix);
         let statements: Vec<_> = statements.iter().map(|sql| Statement { step: "", sql }).collect();
         self.execute_all(&statements).await
     }

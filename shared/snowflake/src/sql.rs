@@ -1,7 +1,7 @@
 //! Generates SQL that is specific to Snowflake: escapes in literals, INSERT statements for rows, and COPY statements
 //! for landing files.
 
-use findata_domain::catalog::{Column, Dataset, Kind};
+use findata_domain::catalog::{Column, Kind};
 use findata_domain::sql::literal;
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Statement};
 
@@ -81,8 +81,8 @@ pub(super) fn inserts<'a>(
 /// The statements that load landing files into the temporary table `incoming`. `stage` is the external stage that
 /// points to the folder to which the file keys are relative. `prefix` is the path of this folder in its bucket.
 /// Snowflake's file names are relative to the bucket, so the statements remove `prefix` from them.
-pub(super) fn copies(dataset: &Dataset, files: &[StagedFile], stage: &str, prefix: &str) -> Vec<String> {
-    let typed_columns = dataset.columns.iter().map(|c| (c.name, c.kind.sql(), cast(c)));
+pub(super) fn copies(columns: &[Column], files: &[StagedFile], stage: &str, prefix: &str) -> Vec<String> {
+    let typed_columns = columns.iter().map(|c| (c.name, c.kind.sql(), cast(c)));
     let skip = if prefix.is_empty() { 1 } else { prefix.chars().count() + 2 };
     let fixed = [
         ("row_hash", "varchar", "$1:\"hash\"::varchar".to_owned()),

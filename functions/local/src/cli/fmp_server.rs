@@ -24,6 +24,10 @@ pub(crate) async fn serve(global: &Global, args: &Args, signals: &Signals) -> Re
         .map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
     print(&format!("{}\n", server.url()))?;
     note(&format!("{key} findata run --symbols AAPL,MSFT --fmp-url {}", server.url()));
+    note(&format!(
+        "trades: findata stream --symbols AAPL,MSFT --websocket {}",
+        server.websocket_url()
+    ));
     // The server runs until a signal ends the process.
     std::future::pending().await
 }

@@ -91,7 +91,7 @@ enum Command {
     /// Delete the objects of old runs from the stage, except those that a rebuild of the warehouse
     /// needs
     Prune(prune::Args),
-    /// Land market prices from standard input, and load them into one-minute bars
+    /// Land market prices from standard input or FMP, and load them into one-minute bars
     Stream(stream::Args),
     /// Start a run in a deployment on AWS
     Invoke(invoke::Args),

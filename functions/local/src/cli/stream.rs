@@ -1,36 +1,32 @@
-//! `findata stream`: lands market prices from standard input, and loads them into the warehouse.
+//! `findata stream`: lands market prices from standard input or FMP, and loads them into the warehouse.
 
-use std::{io, time::SystemTime};
+mod feed;
+mod loading;
 
-use findata_domain::Error;
-use findata_load::{
-    refill::missing_runs,
-    ticks::{LoadedTicks, load_ticks},
-};
-use findata_pipeline::{
-    binding::bind_warehouse,
-    ledger,
-    ports::{stage::Stage, warehouse::Warehouse},
-};
-use findata_snowflake::Snowflake;
+use std::time::{Duration, SystemTime};
+
+use findata_domain::{Error, clock::Clock};
+use findata_load::ticks::LoadedTicks;
+use findata_pipeline::ports::stage::Stage;
+use findata_stream::session;
 use serde::Serialize;
 
+use self::{
+    feed::FeedArgs,
+    loading::{Loading, Loads, OnDuckDb, OnSnowflake},
+};
 use super::{
     Failure, Signals,
-    global::{Cloud, Global, ResolvedConfig, duration},
+    global::{Global, ResolvedConfig, duration},
     last_home::DefaultHome,
     note,
     output::print_json,
     print,
     request::new_run_id,
-    run::{self, ATTEMPTS, Work, open_copy, open_warehouse, patience},
 };
 use crate::{
     render::{count, counted},
-    stage::DirectoryStage,
-    tick_input,
-    tick_stream::{self, Acknowledged, Loader, Pace},
-    working_copy::Published,
+    tick_stream::{self, Acknowledged, Pace},
 };
 
 /// Message for a second signal.
@@ -39,6 +35,8 @@ const LINES_LOST: &str =
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    feed: FeedArgs,
     /// Land lines as soon as this many are waiting
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=25_000))]
     flush_records: u32,
@@ -51,19 +49,37 @@ pub(crate) struct Args {
     /// Load earlier once this many ticks have landed
     #[arg(long, value_name = "N", default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     load_at: u64,
+    /// Keep the ticks of this many days in the warehouse, or `all`; bars and files stay
+    #[arg(long, value_name = "DAYS", default_value = "30", value_parser = keep_days)]
+    keep_ticks: KeepTicks,
     /// Print a line of JSON whenever lines are safe on the stage; `lines` is the number of input lines
     /// so far
     #[arg(long)]
     acks: bool,
 }
 
+/// The days for which ticks are kept; `None` keeps all.
+#[derive(Debug, Clone, Copy)]
+struct KeepTicks(Option<u32>);
+
+/// Parses a number of days. With fewer than two, the ticks of a session could be deleted while late ones arrive.
+fn keep_days(text: &str) -> Result<KeepTicks, String> {
+    match text.parse() {
+        _ if text == "all" => Ok(KeepTicks(None)),
+        Ok(days @ 2..) => Ok(KeepTicks(Some(days))),
+        _ => Err("use a number of days from 2 on, or all".into()),
+    }
+}
+
+/// Parses the value of an option.
+fn time(option: &str, text: &str) -> Result<Duration, Failure> {
+    duration(text).ok_or_else(|| {
+        Failure::Usage(format!("{option} {text:?}: use a whole number with s, m or h, such as 30s"))
+    })
+}
+
 impl Args {
     fn pace(&self) -> Result<Pace, Failure> {
-        let time = |option: &str, text: &str| {
-            duration(text).ok_or_else(|| {
-                Failure::Usage(format!("{option} {text:?}: use a whole number with s, m or h, such as 30s"))
-            })
-        };
         Ok(Pace {
             records: self.flush_records as usize,
             wait: time("--flush-after", &self.flush_after)?,
@@ -96,17 +112,22 @@ pub(crate) async fn stream(global: &Global, args: &Args, signals: &Signals) -> R
             if let Some(homes) = &config.last_homes {
                 homes.note(&config.home.home, SystemTime::now());
             }
-            let loading = OnDuckDb { config: config.clone(), stage: stage.clone() };
-            run_on(&config, stage, pace, args.acks, signals, loading).await?
+            let loading = OnDuckDb {
+                keep: args.keep_ticks,
+                config: config.clone(),
+                stage: stage.clone(),
+            };
+            run_on(global, &config, args, pace, stage, signals, loading).await?
         }
         Some(cloud) => {
             let stage = cloud.open_stage().await?;
             let loading = OnSnowflake {
+                keep: args.keep_ticks,
                 config: config.clone(),
                 cloud: cloud.clone(),
                 stage: stage.clone(),
             };
-            run_on(&config, stage, pace, args.acks, signals, loading).await?
+            run_on(global, &config, args, pace, stage, signals, loading).await?
         }
     };
     if config.json {
@@ -136,141 +157,47 @@ fn text(summary: &Summary, warehouse: &str) -> String {
         count(loaded.quarantined),
         counted(loaded.bars, "bar"),
     );
+    if loaded.gaps > 0 {
+        text.push_str(&format!("  gaps      {}; see ops.price_gaps\n", count(loaded.gaps)));
+    }
     for reason in loaded.damaged.values() {
         text.push_str(&format!("  damaged   {reason}\n"));
     }
     text + &format!("  warehouse {warehouse}\n")
 }
 
-/// Loads the landed files into one warehouse.
-trait Loading: Send + Sync {
-    fn load(&self) -> impl Future<Output = Result<LoadedTicks, Error>> + Send + 'static;
-}
-
-/// Adds up the loads of the stream.
-struct Loads<L> {
-    loading: L,
-    total: LoadedTicks,
-}
-
-impl<L: Loading> Loader for Loads<L> {
-    type Loaded = Result<LoadedTicks, Error>;
-
-    fn load(&self) -> impl Future<Output = Self::Loaded> + Send + 'static {
-        self.loading.load()
-    }
-
-    fn loaded(&mut self, result: Self::Loaded) {
-        match result {
-            Ok(loaded) => self.total.add(loaded),
-            Err(error) => note(&format!("findata: ticks are not loaded yet: {error}")),
-        }
-    }
-}
-
 async fn run_on<S: Stage + Clone + 'static>(
+    global: &Global,
     config: &ResolvedConfig,
-    stage: S,
+    args: &Args,
     pace: Pace,
-    acks: bool,
+    stage: S,
     signals: &Signals,
     loading: impl Loading,
 ) -> Result<Summary, Failure> {
-    let session = format!("stdin-{}", new_run_id());
-    let input = tick_input::read(io::stdin(), config.clock)?;
+    let stop = signals.stop();
+    let source = args.feed.open(global, config, &stage, stop.clone()).await?;
+    let session = format!("{}-{}", source.feed.source, new_run_id());
+    let gaps = session::begin(&session, source.feed, &stage, config.clock.latest()).await?;
+    if gaps > 0 {
+        note(&format!(
+            "recorded {} of {} since an earlier stream; see ops.price_gaps",
+            counted(gaps as u64, "gap"),
+            source.feed.source
+        ));
+    }
+    let (feed, input) = (source.feed, source.start()?);
     let mut loads = Loads { loading, total: LoadedTicks::default() };
-    let acknowledge = |done: &Acknowledged| match acks {
+    let acknowledge = |done: &Acknowledged| match args.acks {
         // A failed write ends the stream, because the producer waits for the line.
         true => print_json(done).map_err(|failure| Error::Resource(failure.text())),
         false => Ok(()),
     };
-    let stop = signals.stop();
     let landed = tick_stream::run(&session, input, &stage, pace, stop, &mut loads, acknowledge).await;
     // What has landed is loaded even if the input failed.
     let last = loads.loading.load().await;
     let landed = landed?;
+    session::end(&session, feed, &stage, config.clock.latest()).await?;
     loads.total.add(last?);
     Ok(Summary { landed, loaded: loads.total })
-}
-
-struct OnDuckDb {
-    config: ResolvedConfig,
-    stage: DirectoryStage,
-}
-
-impl Loading for OnDuckDb {
-    fn load(&self) -> impl Future<Output = Result<LoadedTicks, Error>> + Send + 'static {
-        let (config, stage) = (self.config.clone(), self.stage.clone());
-        async move {
-            load_on_duckdb(&config, &stage).await.map_err(|failure| match failure {
-                Failure::Run(error) => error,
-                other => Error::Stop(other.text()),
-            })
-        }
-    }
-}
-
-/// Loads into a working copy, and publishes it. If somebody changes the warehouse meanwhile, loads
-/// into a copy of the changed one.
-async fn load_on_duckdb(config: &ResolvedConfig, stage: &DirectoryStage) -> Result<LoadedTicks, Failure> {
-    let models = config.models_with(stage).await?;
-    for _ in 0..ATTEMPTS {
-        let copy = open_copy(config, stage, Work::Run).await?;
-        let mut warehouse = open_warehouse(config, stage, &copy, models).await?;
-        let loaded = load_into(config, stage, &mut warehouse).await?;
-        drop(warehouse);
-        match copy.publish(loaded.has_changes(), &patience(config)).await? {
-            Published::Unchanged | Published::Replaced => return Ok(loaded),
-            Published::Kept(reason) => {
-                note(&format!("findata: {reason}"));
-                return Ok(loaded);
-            }
-            Published::Outdated => {}
-        }
-    }
-    Err(run::changed_too_often(config))
-}
-
-struct OnSnowflake<S> {
-    config: ResolvedConfig,
-    cloud: Cloud,
-    stage: S,
-}
-
-impl<S: Stage + Clone + 'static> Loading for OnSnowflake<S> {
-    fn load(&self) -> impl Future<Output = Result<LoadedTicks, Error>> + Send + 'static {
-        let (config, cloud, stage) = (self.config.clone(), self.cloud.clone(), self.stage.clone());
-        async move {
-            let mut warehouse = Snowflake::new(cloud.snowflake)?;
-            load_into(&config, &stage, &mut warehouse).await
-        }
-    }
-}
-
-/// Loads the files that the warehouse lacks, and closes the session.
-async fn load_into(
-    config: &ResolvedConfig,
-    stage: &impl Stage,
-    warehouse: &mut impl Warehouse,
-) -> Result<LoadedTicks, Error> {
-    let run = new_run_id();
-    let loaded = async {
-        bind_warehouse(stage, warehouse, &run).await?;
-        let runs = ledger::runs_with("loaded.json", &stage.list("runs/").await?);
-        // Otherwise the load would reject symbols of these runs as unknown.
-        if !missing_runs(runs, warehouse).await?.is_empty() {
-            return Err(Error::Config(
-                "the warehouse lacks runs that are on the stage: load them with `findata replay`; landed ticks are loaded \
-                 by the next `findata stream`"
-                    .into(),
-            ));
-        }
-        load_ticks(&run, stage, warehouse, &config.clock).await
-    };
-    let loaded = loaded.await;
-    // The first error is reported, and committed rows are safe.
-    let closed = warehouse.close().await;
-    let loaded = loaded?;
-    closed?;
-    Ok(loaded)
 }

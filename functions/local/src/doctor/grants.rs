@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use findata_domain::{Result, catalog::CATALOG};
-use findata_models::ops::{OPS, STAGING};
+use findata_models::ops::{OPS, RAW_TICKS, STAGING};
 use findata_models::{Models, PUBLISHED, tables::SCHEMAS};
 use findata_pipeline::ports::warehouse::Warehouse;
 use findata_snowflake::Settings;
@@ -62,6 +62,7 @@ pub(super) fn needed(settings: &Settings, models: &Models) -> Vec<Grant> {
         on_table(&format!("raw.{}", dataset.name), &["select", "insert"]);
         on_table(&format!("staging.{}", dataset.name), &["select", "insert", "delete"]);
     }
+    on_table(&format!("raw.{}", RAW_TICKS.name), &["select", "insert", "delete"]);
     for table in STAGING {
         on_table(&format!("staging.{}", table.name), &["select", "insert", "delete"]);
     }

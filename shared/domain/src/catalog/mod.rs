@@ -19,7 +19,7 @@ pub use datasets::{
     KEY_METRICS_TTM, MARKET_CAPS, NASDAQ_CHANGES, NASDAQ_CONSTITUENTS, PRICES, PROFILE, QUOTES, RATIOS_TTM,
     SHARES_FLOAT, SP500_CHANGES, SP500_CONSTITUENTS,
 };
-pub use ticks::PRICE_TICKS;
+pub use ticks::{PRICE_TICKS, TICK_COLUMNS};
 
 /// The rows of one FMP endpoint, stored in one table in `raw`, one table in `staging` and one
 /// folder on the stage.

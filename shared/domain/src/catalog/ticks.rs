@@ -1,40 +1,24 @@
-//! Ticks of market prices, which `functions/stream` lands between two runs.
+//! Ticks of market prices, which `functions/stream` lands between two runs. They are not a dataset:
+//! no run fetches them.
 
-use super::{
-    Column, Dataset, Freshness, History, Requests, RowChecks, column::derived_instant, date, decimal, text,
-};
+use super::{Column, column::derived_instant, date, decimal, text};
 
-/// The ticks, which no FMP endpoint of the catalog has and no run fetches. Their files have the
-/// layout of landing files, so every warehouse loads them like those of a dataset.
-pub static PRICE_TICKS: Dataset = Dataset {
-    name: "price_ticks",
-    endpoint: "",
-    requests: Requests::Market,
-    key: &["symbol", "exchange_time", "tick_id"],
-    date_column: Some("price_date"),
-    history: History::Versions,
-    columns: COLUMNS,
-    freshness: Freshness::UntilNextClose,
-    complete_answer: false,
-    row_limit: None,
-    bulk: None,
-    change_feed: None,
-    empty_if_unknown: false,
-    follow_up: false,
-    adjusts_prices: false,
-    checks: RowChecks::Amounts,
-    row_bytes: 40,
-    about: "Trades and prices of the market as they were streamed.",
-};
+/// Name of the ticks: of their folder on the stage, of their table in `raw`, and in `ops.files` and
+/// `ops.quarantine`.
+pub const PRICE_TICKS: &str = "price_ticks";
 
-const COLUMNS: &[Column] = &[
+/// The columns of the rows of their landing files, which have the layout of all landing files. A row
+/// with `gap_start` is no tick: it says that the ticks up to `exchange_time` may be missing.
+pub static TICK_COLUMNS: &[Column] = &[
     text("shard_id", "").required(),
     text("sequence_number", "").required(),
-    text("symbol", "symbol").required(),
+    text("symbol", "symbol"),
     text("tick_id", "id"),
-    decimal("price", "price").required(),
+    decimal("price", "price"),
     decimal("size", "size"),
-    derived_instant("exchange_time", "exchange_time").required(),
-    date("price_date", "").required(),
+    derived_instant("exchange_time", "exchange_time"),
+    date("price_date", ""),
     text("source", "source"),
+    derived_instant("gap_start", "gap_start"),
+    text("gap_reason", "gap_reason"),
 ];

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, future::Future};
 
 use crate::{landing::StagedFile, run::RunId, usage::Usage};
-use findata_domain::{Result, catalog::Dataset};
+use findata_domain::{Result, catalog::Column};
 
 /// A statement, with the step to which it belongs; empty for the step that began last.
 #[derive(Debug, Clone, Copy)]
@@ -57,12 +57,12 @@ pub trait Warehouse: Send {
         async { Ok(BTreeMap::new()) }
     }
 
-    /// Loads the rows of landing files into the temporary table `incoming`. Its columns are the
-    /// dataset's typed columns, then `row_hash`, `observed_at`, `source_file`, `source_row`,
+    /// Loads the rows of landing files into the temporary table `incoming`. Its columns are these
+    /// typed columns, then `row_hash`, `observed_at`, `source_file`, `source_row`,
     /// `subject` (the symbol that was requested), `reject`, `findings`, `payload`.
     fn copy_in(
         &mut self,
-        dataset: &'static Dataset,
+        columns: &'static [Column],
         files: &[StagedFile],
     ) -> impl Future<Output = Result<()>> + Send;
 
