@@ -18,12 +18,12 @@ use findata_pipeline::{
         queue::Queue,
         stage::{self, Stage},
     },
-    run::{Request, RunId},
+    run::{Request, RunId, Step},
     summary::Summary,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::retry;
+use crate::{retry, watch::Watch};
 
 /// Days before today in which the sweeper looks for open runs.
 const DAYS_BACK: u64 = 3;
@@ -58,19 +58,12 @@ pub struct Swept {
     /// Number of these runs that end as failed. A run whose fetch step was given up continues with
     /// the data that it has.
     pub failed: usize,
+    /// The summaries of the runs that end as failed, and whether they were counted as failed before.
+    #[serde(skip)]
+    pub ended: Vec<(Summary, bool)>,
     /// Runs to start: those without a plan, and retries of scheduled runs.
     #[serde(skip)]
     pub due: Vec<Request>,
-}
-
-/// The step that a run has not finished.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Step {
-    Plan,
-    Fetch,
-    Load,
-    Compute,
 }
 
 /// A run's open step, stored in its ledger as `swept.json`.
@@ -86,8 +79,8 @@ struct OpenStep {
     progress: usize,
 }
 
-/// Sweeps once. `patience`, if given, replaces the patience of every step; `now` is the real
-/// clock's time.
+/// Sweeps once. `patience`, if given, replaces the patience of every step; `watch` says when delays are
+/// announced; `now` is the real clock's time.
 ///
 /// # Errors
 /// The stage's, the queue's and the bus's errors.
@@ -97,6 +90,7 @@ pub async fn sweep(
     bus: &impl Bus,
     now: DateTime<Utc>,
     patience: Option<Duration>,
+    watch: Watch,
 ) -> Result<Swept> {
     let mut swept = Swept::default();
     let runs = recent_runs(stage, now).await?;
@@ -109,7 +103,9 @@ pub async fn sweep(
         } else if keys.contains(&ledger::request_key(run)) {
             restart_run(run, stage, bus, now, patience, &mut swept).await?;
         }
+        watch.check_open(run, open_step(run, keys), keys, stage, bus, now).await?;
     }
+    watch.check_fresh(&runs, stage, bus, now).await?;
     swept.due.extend(retry::due(&runs, stage, now, patience).await?);
     Ok(swept)
 }
@@ -148,20 +144,32 @@ async fn restart_run(
     let request: Option<Request> = stage::read_json(stage, &ledger::request_key(run)).await?;
     match request {
         Some(request) if age < MAX_PLANNING || patience.is_some() => {
-            tracing::warn!(%run, "starting a run without a plan again");
+            tracing::warn!(run_id = %run, "starting a run without a plan again");
             swept.due.push(request);
         }
         _ => {
             let reason = format!("the run could not be planned within {} hours", MAX_PLANNING.num_hours());
             let summary = Summary::failed(run, run.started().unwrap_or(now), &reason);
-            close_as_failed(&summary, reason, stage, bus, swept).await?;
+            close_as_failed(&summary, Step::Plan, reason, stage, bus, swept).await?;
         }
     }
     Ok(())
 }
 
+/// The step that a run has not finished.
+fn open_step(run: &RunId, keys: &BTreeSet<String>) -> Step {
+    let has = |key: String| keys.contains(&key);
+    match (has(ledger::plan_key(run)), has(ledger::staged_key(run)), has(ledger::loaded_key(run))) {
+        (false, ..) => Step::Plan,
+        (true, false, _) => Step::Fetch,
+        (true, true, false) => Step::Load,
+        (true, true, true) => Step::Compute,
+    }
+}
+
 async fn close_as_failed(
     summary: &Summary,
+    step: Step,
     reason: String,
     stage: &impl Stage,
     bus: &impl Bus,
@@ -169,7 +177,11 @@ async fn close_as_failed(
 ) -> Result<()> {
     let run = &summary.run_id;
     if stage::write_json_once(stage, &ledger::summary_key(run), summary).await? {
-        bus.publish(Event::RunFailed { run_id: run.to_string(), reason }).await?;
+        let function = if step == Step::Load { "load" } else { "analytics" };
+        let is_counted = stage.get(&ledger::blocker_key(run, function)).await?.is_some();
+        swept.ended.push((summary.clone(), is_counted));
+        let details = ledger::waiting_details(run, stage).await;
+        bus.publish(Event::RunFailed { run_id: run.to_string(), step, reason, details }).await?;
     }
     swept.closed += 1;
     swept.failed += 1;
@@ -187,16 +199,12 @@ async fn recover_run(
     patience: Option<Duration>,
     swept: &mut Swept,
 ) -> Result<()> {
-    let step = match (keys.contains(&ledger::staged_key(run)), keys.contains(&ledger::loaded_key(run))) {
-        // The invocation that recorded the last batch may have died before it closed the step.
-        (false, _) if ledger::close_fetching(stage, run).await? => {
-            swept.announced += 1;
-            return Ok(());
-        }
-        (false, _) => Step::Fetch,
-        (true, false) => Step::Load,
-        (true, true) => Step::Compute,
-    };
+    let step = open_step(run, keys);
+    // The invocation that recorded the last batch may have died before it closed the step.
+    if step == Step::Fetch && ledger::close_fetching(stage, run).await? {
+        swept.announced += 1;
+        return Ok(());
+    }
     let is_progress = |key: &&String| {
         key.starts_with(&ledger::batches_prefix(run)) || key.starts_with(&ledger::checkpoints_prefix(run))
     };
@@ -204,7 +212,7 @@ async fn recover_run(
     let Some(recoveries) = due_recovery(run, step, progress, stage, now, patience).await? else {
         return Ok(());
     };
-    tracing::warn!(%run, ?step, recoveries, "recovering a stalled run");
+    tracing::warn!(run_id = %run, step = step.as_str(), attempt = recoveries, "recovering a stalled run");
     // A sweep with an explicit patience, requested by a person, never closes a run.
     let give_up = recoveries > MAX_RECOVERIES && patience.is_none();
     match step {
@@ -231,7 +239,7 @@ async fn recover_run(
             let plan = ledger::plan(stage, run).await?;
             let reason = blocker_reason(run, step, stage).await?;
             let summary = Summary::abandoned(&plan, run.started().unwrap_or(now), &reason);
-            close_as_failed(&summary, reason, stage, bus, swept).await?;
+            close_as_failed(&summary, step, reason, stage, bus, swept).await?;
         }
         Step::Load => rewrite(&ledger::staged_key(run), stage, swept).await?,
         Step::Compute => rewrite(&ledger::loaded_key(run), stage, swept).await?,

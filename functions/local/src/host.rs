@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use chrono::{DateTime, Utc};
 use findata_analytics::HostMetrics;
 use findata_domain::{Result, clock::Clock};
-use findata_fmp::{CallContext, Fmp, MAX_CALL_TIME};
+use findata_fmp::{CallContext, Fmp};
 use findata_models::Models;
 use findata_pipeline::{
     binding::bind_warehouse,
@@ -17,7 +17,7 @@ use findata_pipeline::{
     ports::{stage::Stage, warehouse::Warehouse},
     prune,
     run::{Request, RunId},
-    summary::{BudgetUse, Connections, Summary},
+    summary::{ClientUsage, Summary},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -152,21 +152,13 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     }
 
     fn metrics(&self, stopwatch: Stopwatch) -> HostMetrics {
-        let stats = self.fmp.stats();
+        let ClientUsage { budget, connections } = self.fmp.usage();
         HostMetrics {
             started_at: self.started_at,
             seconds: stopwatch.started.elapsed().as_secs_f64(),
             stages: stopwatch.stages,
-            budget: BudgetUse {
-                waited_seconds: stats.waited_seconds(),
-                limit_per_minute: self.fmp.per_minute(),
-                limit_answers: stats.limit_answers(),
-                limit_seconds: stats.limit_seconds(),
-                retry_seconds: stats.retry_seconds(),
-                longest_call_seconds: stats.longest_seconds(),
-                max_call_seconds: MAX_CALL_TIME.as_secs_f64(),
-            },
-            connections: Connections { opened: stats.opened(), peak: stats.peak() },
+            budget,
+            connections,
             stage_puts: self.stage.puts(),
             lambda_memory: 0.0,
         }

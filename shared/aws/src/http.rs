@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use reqwest::{Client, redirect};
+use reqwest::{Client, ClientBuilder, redirect};
 
 use findata_domain::{Error, Result};
 
@@ -26,16 +26,20 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 struct Reqwest(Client);
 
+/// The settings that all HTTP clients of this crate share.
+pub(super) fn builder() -> ClientBuilder {
+    // The first call installs the process-wide crypto provider; later calls have no effect.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    // Following a redirect would send the signature, or a secret header, to another host.
+    Client::builder().redirect(redirect::Policy::none())
+}
+
 /// Creates the HTTP client for the SDK.
 ///
 /// # Errors
 /// `Config` if HTTPS cannot be set up.
 pub(super) fn client() -> Result<SharedHttpClient> {
-    // The first call installs the process-wide crypto provider; later calls have no effect.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let client = Client::builder()
-        // Following a redirect would send the signature to another host.
-        .redirect(redirect::Policy::none())
+    let client = builder()
         .connect_timeout(Duration::from_secs(5))
         .timeout(REQUEST_TIMEOUT)
         .build()

@@ -6,6 +6,7 @@
 pub mod eventbridge;
 mod http;
 pub mod lambda;
+pub mod otlp;
 pub mod s3_stage;
 pub mod secrets;
 pub mod sqs;
