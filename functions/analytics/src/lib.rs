@@ -18,7 +18,7 @@ mod versions;
 
 use std::{collections::BTreeMap, time::Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 pub use compute::refuse_earlier_day;
 use findata_domain::{
     Error, Result,
@@ -30,11 +30,11 @@ use findata_pipeline::{
     ledger::{self, BatchEntry, Loaded},
     plan::PlanOutline,
     ports::{
-        bus::{Bus, Event},
+        bus::{Bus, Details, Event},
         stage::{self, Stage},
         warehouse::Warehouse,
     },
-    run::{RunId, Status},
+    run::{RunId, Status, Step},
     summary::Summary,
     write_fence::WriteFence,
 };

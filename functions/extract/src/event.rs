@@ -49,11 +49,12 @@ pub async fn handle(
         let is_dead_letter = record.event_source_arn.as_deref() == Some(dead_letters);
         let handled = match read(record) {
             Ok(message) => {
-                let mut span = begin_span(&message, receive_count(record), tracer);
+                let sender = message.traceparent.clone();
+                let (mut span, message) = begin_span(&message, receive_count(record), tracer);
                 let fmp = fmp.as_ref().copied().map_err(Clone::clone);
                 let handled = match is_dead_letter {
                     true => record_dead_letter(&message, stage, clock, &mut span).await,
-                    false => fetch(&message, fmp, stage, queue, clock, limit, &mut span).await,
+                    false => fetch(&message, sender, fmp, stage, queue, clock, limit, &mut span).await,
                 };
                 if handled.is_err() {
                     span.fail(&handled);
@@ -105,12 +106,15 @@ fn receive_count(record: &SqsMessage) -> u32 {
     count.unwrap_or(1)
 }
 
-fn begin_span(message: &BatchMessage, attempt: u32, tracer: &Tracer) -> Span {
+/// Begins the span of a message's work, and returns it with the message in its trace. If the batch closes
+/// the fetch step, load continues this trace.
+pub fn begin_span(message: &BatchMessage, attempt: u32, tracer: &Tracer) -> (Span, BatchMessage) {
     let mut span = tracer.consumer("batch", message.traceparent.as_deref(), &message.run_id);
     span.set("batch", message.batch.id.as_str());
     span.set("attempt", attempt);
     span.set("checkpoints", message.checkpoints);
-    span
+    let traceparent = span.traceparent().or_else(|| message.traceparent.clone());
+    (span, BatchMessage { traceparent, ..message.clone() })
 }
 
 async fn record_dead_letter(
@@ -121,20 +125,16 @@ async fn record_dead_letter(
 ) -> Result<()> {
     let reason = format!("the batch failed {MAX_RECEIVE_COUNT} times");
     span.error = Some(reason.clone());
-    let message = &in_span(message, span);
     tracing::error!(run_id = %message.run_id, batch = message.batch.id, "{reason}");
     // The cause is unknown: a crash, a missing permission, or an outage of AWS, which can pass.
     let failure = Outcome::failed_for_now(reason);
     ledger::record_as_failed(message, &failure, stage, clock.now()).await.map(|_| ())
 }
 
-/// The message, whose batch closes the fetch step in the trace of this span.
-fn in_span(message: &BatchMessage, span: &Span) -> BatchMessage {
-    BatchMessage { traceparent: span.traceparent(), ..message.clone() }
-}
-
+#[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 async fn fetch(
     message: &BatchMessage,
+    sender: Option<String>,
     fmp: Result<&Fmp>,
     stage: &impl Stage,
     queue: &impl Queue,
@@ -142,7 +142,6 @@ async fn fetch(
     limit: Deadline,
     span: &mut Span,
 ) -> Result<()> {
-    let (sender, message) = (message.traceparent.clone(), &in_span(message, span));
     let fmp = match fmp {
         Ok(fmp) => fmp,
         Err(error @ Error::Retry { .. }) => return Err(error),

@@ -105,14 +105,14 @@ pub async fn handle(
                 entry.add(BatchEntry { client: usage(), ..added });
                 entry.bulk = None;
                 if !stage::write_json_once(stage, &key, &entry).await? {
-                    tracing::info!(%run, batch = batch.id, "another invocation recorded this batch first");
+                    tracing::info!(run_id = %run, batch = batch.id, "another invocation recorded this batch first");
                 }
             }
             Attempt::OutOfTime(checkpoint) => {
                 let checkpoint = BatchEntry { client: usage(), ..checkpoint };
                 let checkpoint_key = ledger::checkpoint_key(run, &batch.id, message.checkpoints);
                 if !stage::write_json_once(stage, &checkpoint_key, &checkpoint).await? {
-                    tracing::info!(%run, batch = batch.id, "another invocation wrote this checkpoint first");
+                    tracing::info!(run_id = %run, batch = batch.id, "another invocation wrote this checkpoint first");
                     // That invocation has queued the rest of the batch. If this one did so too, each
                     // of the other tasks would be requested twice.
                     return Ok(BatchResult::Done { closed: false });

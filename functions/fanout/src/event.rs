@@ -197,7 +197,9 @@ async fn start_run(
     let root = telemetry.tracer.request(run_id, request.traceparent.as_deref());
     let mut span = telemetry.tracer.child("plan", &root, run_id);
     // The plan and its messages continue this trace.
-    let planning = &Request { traceparent: span.traceparent(), ..request.clone() };
+    let traced = |traceparent| Request { traceparent: Some(traceparent), ..request.clone() };
+    let traced = span.traceparent().map(traced);
+    let planning = traced.as_ref().unwrap_or(request);
     let started = async {
         // The request is stored first, so that the sweeper can start the run again, whatever happens.
         stage::write_json_once(stage, &ledger::request_key(run_id), request).await?;
