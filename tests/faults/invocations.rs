@@ -10,6 +10,7 @@ use findata_fanout::{
     command::Defaults,
     event::{self, Invocation},
     sweep::{Swept, sweep},
+    watch::Watch,
 };
 use findata_fmp::Deadline;
 use findata_fmp_simulator::Options as World;
@@ -115,8 +116,9 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
     wait(async {
         let (stage, run, started) = plan_run(&home, &server, &queue).await;
         while queue.receive().is_some() {}
-        let swept =
-            |minutes: i64| sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(minutes), None);
+        let swept = |minutes: i64| {
+            sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(minutes), None, Watch::default())
+        };
         let nothing = |minutes: f64| Swept { open: 1, oldest_minutes: minutes, ..Swept::default() };
         assert_eq!(swept(59).await.unwrap(), nothing(59.0), "a step has an hour before the sweeper acts");
         let mut minutes = 0;
@@ -140,8 +142,8 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
         swept(minutes + 1).await.unwrap();
         let before = stage.get(&ledger::staged_key(&run)).await.unwrap().unwrap();
         let trouble = Error::Config("there is no grant".into());
-        ledger::record_blocker(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
-        ledger::record_blocker(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
+        ledger::record_blocker(&run, "load", &trouble, &stage, &bus, started, None).await.unwrap();
+        ledger::record_blocker(&run, "load", &trouble, &stage, &bus, started, None).await.unwrap();
         minutes += 1;
         for restart in 0..5 {
             minutes += 20 << restart;
@@ -185,7 +187,10 @@ fn the_sweeper_closes_the_fetch_step_if_the_last_batch_did_not() {
         // Restores the state after a crash between the batch's ledger entry and the write that
         // closes the step.
         std::fs::remove_file(home.stage().join(ledger::staged_key(&run))).unwrap();
-        let swept = sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(15), None).await.unwrap();
+        let swept =
+            sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(15), None, Watch::default())
+                .await
+                .unwrap();
         assert_eq!((swept.announced, swept.sent), (1, 0));
         assert!(stage.get(&ledger::staged_key(&run)).await.unwrap().is_some());
     });
@@ -207,8 +212,19 @@ fn a_repeated_invocation_starts_one_run() {
         let clock = DayClock(today());
         wait(async {
             let telemetry = Telemetry::default();
-            event::handle(input, &invocation, &defaults, Ok(&fmp), &stage, &queue, &bus, &clock, &telemetry)
-                .await
+            event::handle(
+                input,
+                &invocation,
+                &defaults,
+                Ok(&fmp),
+                &stage,
+                &queue,
+                &bus,
+                &clock,
+                &telemetry,
+                Watch::default(),
+            )
+            .await
         })
         .unwrap()
     };

@@ -31,6 +31,7 @@ fn resolve(stage: &MemoryStage, today: &str, status: u16, body: &str) -> Members
         options: Options::default(),
         retry_of: None,
         corrections: None,
+        traceparent: None,
     };
     let fmp = client(server.url(), "key");
     wait(universe::resolve(&request, &fmp, stage, &DayClock(day(today)))).unwrap()

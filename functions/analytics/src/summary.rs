@@ -16,8 +16,11 @@ use findata_pipeline::{
     ledger::{BatchEntry, Loaded, Outcome, TaskRecord},
     plan::PlanOutline,
     run::Status,
+    summary::{
+        BudgetUse, ClientUsage, Connections, Cost, Failure, Highlight, Quality, Summary, TableCounts,
+        TaskCounts,
+    },
     telemetry::Telemetry,
-    summary::{BudgetUse, ClientUsage, Connections, Cost, Failure, Highlight, Quality, Summary, TableCounts, TaskCounts},
 };
 
 /// Measurements of the host before analytics started.
@@ -65,7 +68,10 @@ fn client_usage(plan: &PlanOutline, entries: &[BatchEntry], metrics: &HostMetric
         return ClientUsage { budget: metrics.budget, connections: metrics.connections };
     }
     let mut usage = plan.planning_client;
-    entries.iter().filter_map(|entry| entry.client.as_ref()).for_each(|added| usage.add(added));
+    entries
+        .iter()
+        .filter_map(|entry| entry.client.as_ref())
+        .for_each(|added| usage.add(added));
     usage.budget.limit_per_minute = plan.options.plan_limits.per_minute;
     usage
 }

@@ -68,7 +68,14 @@ pub fn read(
     let traceparent = input.traceparent.take();
     let options = input.options(defaults, now);
     let corrections = None;
-    Ok(Command::Run(Box::new(Request { run_id, universe, options, retry_of, corrections, traceparent })))
+    Ok(Command::Run(Box::new(Request {
+        run_id,
+        universe,
+        options,
+        retry_of,
+        corrections,
+        traceparent,
+    })))
 }
 
 #[cfg(test)]

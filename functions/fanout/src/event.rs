@@ -273,8 +273,13 @@ async fn start_run(
             telemetry.ended(invocation.at, &summary);
         }
     }
-    let details = Details { since: Some(invocation.at), traceparent, ..Details::default() };
+    let details = Details {
+        since: Some(invocation.at),
+        traceparent,
+        ..Details::default()
+    };
     let (run, step) = (run_id.to_string(), Step::Plan);
-    bus.publish(Event::RunFailed { run_id: run, step, reason: reason.clone(), details }).await?;
+    bus.publish(Event::RunFailed { run_id: run, step, reason: reason.clone(), details })
+        .await?;
     Ok(json!({"run_id": run_id, "status": "failed", "reason": reason}))
 }

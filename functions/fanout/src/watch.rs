@@ -112,5 +112,8 @@ async fn missing_batches(run: &RunId, keys: &BTreeSet<String>, stage: &impl Stag
     let missing = plan.batches.iter().filter(|batch| !keys.contains(&ledger::batch_key(run, &batch.id)));
     let tasks = missing.flat_map(|batch| &batch.tasks);
     let tasks = tasks.map(|task| (task.symbol.as_ref().map(|symbol| symbol.as_str()), task.dataset.name));
-    Ok(Details { symbols: plan.symbols.len() as u64, ..Details::of_run(run).affecting(tasks) })
+    Ok(Details {
+        symbols: plan.symbols.len() as u64,
+        ..Details::of_run(run).affecting(tasks)
+    })
 }

@@ -141,8 +141,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             self.refill(ledger::runs_with("loaded.json", &keys)).await?;
         }
         let mut span = self.tracer.load(run, &self.stage).await;
-        let loaded =
-            findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await;
+        let loaded = findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await;
         span.become_load_of(run);
         span.fail(&loaded);
         self.tracer.finish(span);

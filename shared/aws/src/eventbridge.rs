@@ -28,7 +28,11 @@ impl EventBridge {
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         let retry = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
         let config = aws_sdk_eventbridge::config::Builder::from(config).retry_config(retry).build();
-        EventBridge { client: Client::from_conf(config), name: name.into(), stage: String::new() }
+        EventBridge {
+            client: Client::from_conf(config),
+            name: name.into(),
+            stage: String::new(),
+        }
     }
 
     /// Sets the URL of the stage, which notices name in their commands.

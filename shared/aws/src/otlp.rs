@@ -104,8 +104,9 @@ fn headers(text: &str) -> Result<HeaderMap> {
             Some((name, value))
         });
         // The value may be a secret, so the message does not repeat it.
-        let (name, value) = parsed
-            .ok_or_else(|| Error::Config(format!("{HEADERS} is malformed: write it as name=value,name=value")))?;
+        let (name, value) = parsed.ok_or_else(|| {
+            Error::Config(format!("{HEADERS} is malformed: write it as name=value,name=value"))
+        })?;
         headers.insert(name, value);
     }
     Ok(headers)
@@ -132,9 +133,8 @@ mod tests {
     use super::*;
 
     fn of(variables: &'static [(&str, &str)]) -> Result<Option<Exporter>> {
-        let variable = |name: &str| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        };
+        let variable =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         Exporter::from_variables(variable, "findata", None)
     }
 

@@ -28,7 +28,10 @@ impl Event {
     pub fn notice(&self, stack: &str, stage: &str) -> Option<Notice> {
         let (what, details, next) = match self {
             Event::RunCompleted { run_id, status: Status::Partial, details } => (
-                format!("findata {stack}: run {run_id} is partial{}", because(details.first_reason.as_deref())),
+                format!(
+                    "findata {stack}: run {run_id} is partial{}",
+                    because(details.first_reason.as_deref())
+                ),
                 details,
                 format!(
                     "A scheduled run is retried by itself within 40 minutes. To retry the failed tasks now: {}",
@@ -36,7 +39,10 @@ impl Event {
                 ),
             ),
             Event::RunCompleted { run_id, status: Status::Budget, details } => (
-                format!("findata {stack}: run {run_id} stopped at the call budget{}", because(details.first_reason.as_deref())),
+                format!(
+                    "findata {stack}: run {run_id} stopped at the call budget{}",
+                    because(details.first_reason.as_deref())
+                ),
                 details,
                 format!("The next run fetches the rest. To fetch it now: {}", retry(run_id, stack, stage)),
             ),
@@ -50,12 +56,18 @@ impl Event {
                     ),
                     Step::Fetch => format!("Fix the cause, then: {}", retry(run_id, stack, stage)),
                     Step::Load | Step::Compute => {
-                        format!("Fix the cause. The step is repeated by itself; to repeat it now: {}", sweep(stack))
+                        format!(
+                            "Fix the cause. The step is repeated by itself; to repeat it now: {}",
+                            sweep(stack)
+                        )
                     }
                 },
             ),
             Event::RunLate { run_id, step, details } => (
-                format!("findata {stack}: run {run_id} is late, it has not finished the step {}", step.as_str()),
+                format!(
+                    "findata {stack}: run {run_id} is late, it has not finished the step {}",
+                    step.as_str()
+                ),
                 details,
                 match step {
                     Step::Plan | Step::Fetch => format!(
@@ -76,7 +88,12 @@ impl Event {
                 ),
             ),
         };
-        Some(Notice { what, scope: scope(details), since: since(details.since), next })
+        Some(Notice {
+            what,
+            scope: scope(details),
+            since: since(details.since),
+            next,
+        })
     }
 }
 

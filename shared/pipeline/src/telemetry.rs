@@ -183,4 +183,16 @@ mod tests {
         assert_eq!(lines[0]["RunsFailed"], 1.0);
         assert!(lines[0].get("CacheHitRate").is_none() && lines[0].get("RowsPerSecond").is_none());
     }
+
+    #[test]
+    fn contradictions_in_the_data_are_counted() {
+        let mut summary = Summary::failed(&"r".parse().unwrap(), DateTime::default(), "");
+        (summary.symbols, summary.status) = (3, Status::Complete);
+        (summary.quality.suspicions, summary.quality.suspect_companies) = (4, 2);
+        let (telemetry, lines) = Telemetry::in_memory("findata", Tracer::default());
+        telemetry.ended(DateTime::default(), &summary);
+        let lines = lines.lock().unwrap();
+        assert_eq!((&lines[0]["Suspicions"], &lines[0]["SuspectCompanies"]), (&json!(4.0), &json!(2.0)));
+        assert_eq!(lines[0]["RunsCompleted"], 1.0);
+    }
 }

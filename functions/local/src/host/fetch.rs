@@ -34,7 +34,8 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
                 let (journals, tracer) = (self.journals.clone(), self.tracer.clone());
                 let limit = Limit::default().or_when(self.stop.clone());
                 workers.spawn(async move {
-                    let (mut span, message) = event::begin_span(&delivery.message, delivery.receive_count, &tracer);
+                    let (mut span, message) =
+                        event::begin_span(&delivery.message, delivery.receive_count, &tracer);
                     let result = fetch_batch(&message, &fmp, &stage, clock.as_ref(), limit, journals).await;
                     span.fail(&result);
                     tracer.finish(span);

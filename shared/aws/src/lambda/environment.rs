@@ -75,7 +75,11 @@ impl Environment {
 
     /// The function's metrics, published under the stack name in `FINDATA_STACK`, and its traces.
     pub fn telemetry(&self) -> Telemetry {
-        let tracer = if variable(otlp::ENDPOINT).is_some() { Tracer::on() } else { Tracer::default() };
+        let tracer = if variable(otlp::ENDPOINT).is_some() {
+            Tracer::on()
+        } else {
+            Tracer::default()
+        };
         Telemetry::of(stack(), tracer)
     }
 

@@ -57,7 +57,12 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         writeln!(writer, "{}", self.line(event))
     }
 }
@@ -127,8 +132,10 @@ mod tests {
     fn a_line_is_one_json_object() {
         let (lines, format) = (Lines::default(), JsonLines::of("load".into()));
         let to = lines.clone();
-        let subscriber =
-            tracing_subscriber::fmt().event_format(format.clone()).with_writer(move || to.clone()).finish();
+        let subscriber = tracing_subscriber::fmt()
+            .event_format(format.clone())
+            .with_writer(move || to.clone())
+            .finish();
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(rows = 3_u64, "starting");
             format.begin("id-1");
@@ -144,7 +151,10 @@ mod tests {
             (&failed["level"], &failed["function"], &failed["request_id"], &failed["message"]),
             (&"ERROR".into(), &"load".into(), &"id-1".into(), &"failed".into())
         );
-        assert_eq!((&failed["run_id"], &failed["seconds"], &failed["closed"]), (&"r1".into(), &0.5.into(), &true.into()));
+        assert_eq!(
+            (&failed["run_id"], &failed["seconds"], &failed["closed"]),
+            (&"r1".into(), &0.5.into(), &true.into())
+        );
         assert!(failed["error"].as_str().unwrap().contains("line \"2\""), "{text}");
         assert!(failed["timestamp"].as_str().unwrap().ends_with('Z'));
     }

@@ -156,7 +156,12 @@ impl Fmp {
                             Failure::Rejected(text)
                         });
                     }
-                    tracing::info!(endpoint, reason = message, seconds = pause.as_secs(), "FMP refused a bulk call");
+                    tracing::info!(
+                        endpoint,
+                        reason = message,
+                        seconds = pause.as_secs(),
+                        "FMP refused a bulk call"
+                    );
                     self.rate_limiter.pause_bulk(pause).await;
                 }
                 Err(failure) if failure.is_transient() && attempts < MAX_ATTEMPTS => {

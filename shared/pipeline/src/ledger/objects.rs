@@ -6,7 +6,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::TaskRecord;
-use crate::{bulk_progress::BulkProgress, landing::StagedFile, run::RunId, summary::{ClientUsage, RowCounts}, usage::Usage};
+use crate::{
+    bulk_progress::BulkProgress,
+    landing::StagedFile,
+    run::RunId,
+    summary::{ClientUsage, RowCounts},
+    usage::Usage,
+};
 
 /// The ledger entry of a batch, or one of the batch's checkpoints. Written once: later writes are
 /// ignored.
