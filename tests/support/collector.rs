@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use axum::{Json, Router, extract::State, http::StatusCode, http::Uri};
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, Uri},
+};
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -89,11 +93,10 @@ impl Drop for Collector {
 
 type Shared = (Behaviour, Arc<Mutex<Vec<(String, Value)>>>);
 
-async fn handle(
-    State((behaviour, requests)): State<Shared>,
-    uri: Uri,
-    Json(body): Json<Value>,
-) -> StatusCode {
+async fn handle(State((behaviour, requests)): State<Shared>, uri: Uri, body: String) -> StatusCode {
+    let Ok(body) = serde_json::from_str(&body) else {
+        return StatusCode::BAD_REQUEST;
+    };
     requests
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
