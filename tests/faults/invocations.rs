@@ -24,7 +24,7 @@ use findata_pipeline::{
     },
     run::{Options, PlanLimits, RunId, Status},
     summary::Summary,
-    telemetry::Telemetry,
+    telemetry::{Telemetry, trace::Tracer},
 };
 use findata_tests::{Home, Job, Simulator, analyze, client, host, request, today, wait};
 use serde_json::{Value, json};
@@ -116,8 +116,10 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
     wait(async {
         let (stage, run, started) = plan_run(&home, &server, &queue).await;
         while queue.receive().is_some() {}
+        let (telemetry, lines) = Telemetry::in_memory("findata", Tracer::default());
         let swept = |minutes: i64| {
-            sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(minutes), None, Watch::default())
+            let now = started + chrono::Duration::minutes(minutes);
+            sweep(&stage, &queue, &bus, now, None, Watch::default(), &telemetry)
         };
         let nothing = |minutes: f64| Swept { open: 1, oldest_minutes: minutes, ..Swept::default() };
         assert_eq!(swept(59).await.unwrap(), nothing(59.0), "a step has an hour before the sweeper acts");
@@ -157,6 +159,9 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
         assert_eq!(summary.status, Status::Failed);
         assert!(summary.notes[0].contains("load: there is no grant"), "{:?}", summary.notes);
         assert_eq!(swept(minutes + 20).await.unwrap(), Swept::default(), "nothing is open");
+        let lines = lines.lock().unwrap();
+        assert_eq!((lines.len(), lines[0]["RunSeconds"].as_f64()), (1, Some(minutes as f64 * 60.0)));
+        assert!(lines[0].get("RunsFailed").is_none(), "the blocker was counted when it was recorded");
     });
     let failed_events =
         bus.events().into_iter().filter(|event| matches!(event, Event::RunFailed { .. })).count();
@@ -187,10 +192,17 @@ fn the_sweeper_closes_the_fetch_step_if_the_last_batch_did_not() {
         // Restores the state after a crash between the batch's ledger entry and the write that
         // closes the step.
         std::fs::remove_file(home.stage().join(ledger::staged_key(&run))).unwrap();
-        let swept =
-            sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(15), None, Watch::default())
-                .await
-                .unwrap();
+        let swept = sweep(
+            &stage,
+            &queue,
+            &bus,
+            started + chrono::Duration::minutes(15),
+            None,
+            Watch::default(),
+            &Telemetry::default(),
+        )
+        .await
+        .unwrap();
         assert_eq!((swept.announced, swept.sent), (1, 0));
         assert!(stage.get(&ledger::staged_key(&run)).await.unwrap().is_some());
     });

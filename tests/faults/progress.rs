@@ -20,7 +20,7 @@ use findata_pipeline::{
         stage::memory::MemoryStage,
     },
     run::{Options, RunId},
-    telemetry::trace::Tracer,
+    telemetry::{Telemetry, trace::Tracer},
 };
 use findata_tests::{Home, Simulator, client, request, today, wait};
 use serde_json::json;
@@ -53,10 +53,18 @@ fn the_sweeper_sends_a_batch_again_only_without_progress_and_it_continues_from_i
         let plan = findata_fanout::handle(&request, &fmp, &stage, &queue, &clock).await.unwrap();
         let planning = server.calls();
         let swept = async |minute| {
-            sweep(&stage, &queue, &bus, started + TimeDelta::minutes(minute), None, Watch::default())
-                .await
-                .unwrap()
-                .sent
+            sweep(
+                &stage,
+                &queue,
+                &bus,
+                started + TimeDelta::minutes(minute),
+                None,
+                Watch::default(),
+                &Telemetry::default(),
+            )
+            .await
+            .unwrap()
+            .sent
         };
         let [first, second] = [0, 1].map(|_| queue.receive().unwrap().message);
         assert_eq!(swept(55).await, 0);

@@ -11,7 +11,7 @@ use findata_tests::collector::Received;
 
 /// Checks that spans are one trace in which request, plan, batches, load and analytics follow each other.
 /// Returns the spans by name.
-fn assert_one_trace(spans: &[Received], batches: usize) -> BTreeMap<&str, Vec<&Received>> {
+pub(crate) fn assert_one_trace(spans: &[Received], batches: usize) -> BTreeMap<&str, Vec<&Received>> {
     let mut by_name: BTreeMap<&str, Vec<&Received>> = BTreeMap::new();
     for span in spans {
         assert_eq!((span.trace.len(), span.id.len()), (32, 16), "{span:?}");

@@ -11,6 +11,7 @@ use findata_pipeline::{
         stage::{self, Stage, memory::MemoryStage},
     },
     run::{Options, RunId},
+    telemetry::Telemetry,
 };
 use findata_tests::{Simulator, client, request, today, wait};
 
@@ -31,7 +32,16 @@ fn a_late_run_is_announced_once_with_the_companies_that_are_missing() {
     wait(stage::write_json_once(&stage, &ledger::batch_key(&run, &arrived.id), &entry)).unwrap();
     let watch = Watch { late_after: Some(Duration::minutes(30)), stale_after: None };
     for minute in [25, 30, 35] {
-        wait(sweep(&stage, &queue, &bus, started + Duration::minutes(minute), None, watch)).unwrap();
+        wait(sweep(
+            &stage,
+            &queue,
+            &bus,
+            started + Duration::minutes(minute),
+            None,
+            watch,
+            &Telemetry::default(),
+        ))
+        .unwrap();
         assert_eq!(bus.events().len(), usize::from(minute >= 30), "minute {minute}");
     }
     let events = bus.events();
@@ -75,7 +85,16 @@ fn stale_data_is_announced_once_a_day() {
     let watch = Watch { late_after: None, stale_after: Some(Days::new(4)) };
     let announced = |hours: i64| {
         let before = bus.events().len();
-        wait(sweep(&stage, &queue, &bus, started + Duration::hours(hours), None, watch)).unwrap();
+        wait(sweep(
+            &stage,
+            &queue,
+            &bus,
+            started + Duration::hours(hours),
+            None,
+            watch,
+            &Telemetry::default(),
+        ))
+        .unwrap();
         bus.events().len() - before
     };
     assert_eq!(announced(0), 0, "nothing is stale before the first run");

@@ -75,17 +75,12 @@ pub async fn handle(
     };
     match command::read(&input, defaults, clock.now(), || new_id) {
         Ok(Command::Sweep { patience }) => {
-            let mut swept = sweep::sweep(stage, queue, bus, invocation.at, patience, watch).await?;
+            let mut swept =
+                sweep::sweep(stage, queue, bus, invocation.at, patience, watch, telemetry).await?;
             // CloudWatch bills each metric for every hour in which it is written, so zeros are not
             // written.
             if swept.open > 0 {
                 telemetry.emit(invocation.at, &[("OpenRunMinutes", swept.oldest_minutes)]);
-            }
-            for (summary, is_counted) in std::mem::take(&mut swept.ended) {
-                match is_counted {
-                    true => telemetry.ended_after_failure(invocation.at, &summary),
-                    false => telemetry.ended(invocation.at, &summary),
-                }
             }
             let mut response = json!(swept);
             let mut started = Vec::new();

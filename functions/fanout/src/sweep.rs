@@ -20,6 +20,7 @@ use findata_pipeline::{
     },
     run::{Request, RunId, Step},
     summary::Summary,
+    telemetry::Telemetry,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,9 +59,6 @@ pub struct Swept {
     /// Number of these runs that end as failed. A run whose fetch step was given up continues with
     /// the data that it has.
     pub failed: usize,
-    /// The summaries of the runs that end as failed, and whether they were counted as failed before.
-    #[serde(skip)]
-    pub ended: Vec<(Summary, bool)>,
     /// Runs to start: those without a plan, and retries of scheduled runs.
     #[serde(skip)]
     pub due: Vec<Request>,
@@ -91,6 +89,7 @@ pub async fn sweep(
     now: DateTime<Utc>,
     patience: Option<Duration>,
     watch: Watch,
+    telemetry: &Telemetry,
 ) -> Result<Swept> {
     let mut swept = Swept::default();
     let runs = recent_runs(stage, now).await?;
@@ -99,10 +98,13 @@ pub async fn sweep(
         let age = run.started().map_or(0.0, |started| (now - started).as_seconds_f64() / 60.0);
         swept.oldest_minutes = swept.oldest_minutes.max(age);
         if keys.contains(&ledger::plan_key(run)) {
-            recover_run(run, keys, stage, queue, bus, now, patience, &mut swept).await?;
+            recover_run(run, keys, stage, queue, bus, now, patience, telemetry, &mut swept).await?;
         } else if keys.contains(&ledger::request_key(run)) {
-            restart_run(run, stage, bus, now, patience, &mut swept).await?;
+            restart_run(run, stage, bus, now, patience, telemetry, &mut swept).await?;
         }
+    }
+    // Announcements come after all recoveries, which a broken bus must not prevent.
+    for (run, keys) in runs.iter().filter(|(run, keys)| !keys.contains(&ledger::summary_key(run))) {
         watch.check_open(run, open_step(run, keys), keys, stage, bus, now).await?;
     }
     watch.check_fresh(&runs, stage, bus, now).await?;
@@ -135,6 +137,7 @@ async fn restart_run(
     bus: &impl Bus,
     now: DateTime<Utc>,
     patience: Option<Duration>,
+    telemetry: &Telemetry,
     swept: &mut Swept,
 ) -> Result<()> {
     if due_recovery(run, Step::Plan, 0, stage, now, patience).await?.is_none() {
@@ -150,7 +153,7 @@ async fn restart_run(
         _ => {
             let reason = format!("the run could not be planned within {} hours", MAX_PLANNING.num_hours());
             let summary = Summary::failed(run, run.started().unwrap_or(now), &reason);
-            close_as_failed(&summary, Step::Plan, reason, stage, bus, swept).await?;
+            close_as_failed(&summary, Step::Plan, reason, stage, bus, now, telemetry, swept).await?;
         }
     }
     Ok(())
@@ -167,19 +170,26 @@ fn open_step(run: &RunId, keys: &BTreeSet<String>) -> Step {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 async fn close_as_failed(
     summary: &Summary,
     step: Step,
     reason: String,
     stage: &impl Stage,
     bus: &impl Bus,
+    now: DateTime<Utc>,
+    telemetry: &Telemetry,
     swept: &mut Swept,
 ) -> Result<()> {
     let run = &summary.run_id;
+    let seconds = (now - summary.started_at).as_seconds_f64().max(0.0).round();
+    let summary = &Summary { seconds, ..summary.clone() };
     if stage::write_json_once(stage, &ledger::summary_key(run), summary).await? {
         let function = if step == Step::Load { "load" } else { "analytics" };
-        let is_counted = stage.get(&ledger::blocker_key(run, function)).await?.is_some();
-        swept.ended.push((summary.clone(), is_counted));
+        match stage.get(&ledger::blocker_key(run, function)).await? {
+            None => telemetry.ended(now, summary),
+            Some(_) => telemetry.ended_after_failure(now, summary),
+        }
         let details = ledger::waiting_details(run, stage).await;
         bus.publish(Event::RunFailed { run_id: run.to_string(), step, reason, details }).await?;
     }
@@ -197,6 +207,7 @@ async fn recover_run(
     bus: &impl Bus,
     now: DateTime<Utc>,
     patience: Option<Duration>,
+    telemetry: &Telemetry,
     swept: &mut Swept,
 ) -> Result<()> {
     let step = open_step(run, keys);
@@ -239,7 +250,7 @@ async fn recover_run(
             let plan = ledger::plan(stage, run).await?;
             let reason = blocker_reason(run, step, stage).await?;
             let summary = Summary::abandoned(&plan, run.started().unwrap_or(now), &reason);
-            close_as_failed(&summary, step, reason, stage, bus, swept).await?;
+            close_as_failed(&summary, step, reason, stage, bus, now, telemetry, swept).await?;
         }
         Step::Load => rewrite(&ledger::staged_key(run), stage, swept).await?,
         Step::Compute => rewrite(&ledger::loaded_key(run), stage, swept).await?,

@@ -77,7 +77,7 @@ impl Watch {
         if stage.get(&key).await?.is_some() {
             return Ok(());
         }
-        // The listing of all runs is long, so it is read once a day at most.
+        // The listing of all runs is long. It is read only if the last days have no published run.
         let all = stage.list("runs/").await?;
         let mut ledgers = Runs::new();
         for key in all {
@@ -90,8 +90,8 @@ impl Watch {
         if let Some(run) = last.filter(|run| run.started().is_some_and(|started| started <= oldest)) {
             let details = ledger::waiting_details(run, stage).await;
             bus.publish(Event::DataStale { run_id: run.to_string(), details }).await?;
+            stage.put_if_absent(&key, "{}".into()).await?;
         }
-        stage.put_if_absent(&key, "{}".into()).await?;
         Ok(())
     }
 }

@@ -38,8 +38,10 @@ impl JsonLines {
     }
 
     fn line(&self, event: &Event<'_>) -> Value {
-        let mut fields = Fields(Map::new());
-        let mut set = |name: &str, value: String| fields.0.insert(name.to_owned(), value.into());
+        // Other crates choose the names of their own fields.
+        let is_own = event.metadata().target().starts_with("findata");
+        let mut fields = Fields { line: Map::new(), is_own };
+        let mut set = |name: &str, value: String| fields.line.insert(name.to_owned(), value.into());
         set("timestamp", SystemClock.now().to_rfc3339_opts(SecondsFormat::Millis, true));
         set("level", event.metadata().level().to_string());
         set("function", self.function.clone());
@@ -48,7 +50,7 @@ impl JsonLines {
             set("request_id", request_id);
         }
         event.record(&mut fields);
-        Value::Object(fields.0)
+        Value::Object(fields.line)
     }
 }
 
@@ -68,17 +70,16 @@ where
 }
 
 /// Collects the fields of an event.
-struct Fields(Map<String, Value>);
+struct Fields {
+    line: Map<String, Value>,
+    /// Whether a crate of findata logs the event.
+    is_own: bool,
+}
 
 impl Fields {
     fn set(&mut self, field: &Field, value: Value) {
-        // Other crates choose the names of their own fields; a test checks those of findata.
-        debug_assert!(
-            vocabulary::is_known(field.name()) || field.name().starts_with("log."),
-            "{}",
-            field.name()
-        );
-        self.0.insert(field.name().to_owned(), value);
+        debug_assert!(!self.is_own || vocabulary::is_known(field.name()), "{}", field.name());
+        self.line.insert(field.name().to_owned(), value);
     }
 }
 

@@ -3,7 +3,7 @@
 //! table in `infra/README.md` with this list.
 
 /// Name and meaning of each field.
-pub const FIELDS: [(&str, &str); 42] = [
+pub const FIELDS: [(&str, &str); 40] = [
     ("timestamp", "when the line was written, UTC"),
     ("level", "`ERROR`, `WARN`, `INFO` or `DEBUG`"),
     ("message", "what happened"),
@@ -27,7 +27,6 @@ pub const FIELDS: [(&str, &str); 42] = [
     ("code", "the error code of AWS"),
     ("seconds", "how long it took, or how long it waits"),
     ("symbols", "number of companies"),
-    ("tasks", "number of tasks"),
     ("batches", "number of batches"),
     ("calls", "calls to FMP"),
     ("rows", "number of rows"),
@@ -43,7 +42,6 @@ pub const FIELDS: [(&str, &str); 42] = [
     ("shard", "the shard of the price stream"),
     ("sequence", "the number of a record of the price stream"),
     ("limit", "a limit, with its unit"),
-    ("day", "a day"),
     ("event", "an event of the bus"),
     ("statement", "the beginning of a statement"),
 ];
