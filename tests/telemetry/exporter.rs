@@ -53,7 +53,7 @@ fn a_run_of_the_command_is_one_trace() {
         (Simulator::with_symbols(60), Collector::start(Behaviour::Accept), Home::new());
     let symbols = server.symbols().join(",");
     let run = |home: &Home, endpoint: &str| {
-        findata(&["run", "--symbols", &symbols, "--datasets", "profile,quote", "--skip-analytics", "--json"])
+        findata(&["run", "--symbols", &symbols, "--datasets", "profile", "--skip-analytics", "--json"])
             .home(home)
             .url(server.url())
             .variable(ENDPOINT, endpoint)
