@@ -142,7 +142,7 @@ fn a_snowflake_error_is_reported_once_and_the_sweeper_finishes_the_run() {
         "PKCS#8".into(),
         format!("Companies without data: {SYMBOLS} of {SYMBOLS} (AAPL, "),
         "Since 20".into(),
-        "aws lambda invoke --function-name findata-fanout".into(),
+        "base64 -d | aws lambda invoke --function-name findata-fanout".into(),
     ] {
         assert!(notice.contains(&part), "{part} is not in {notice}");
     }

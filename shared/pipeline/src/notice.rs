@@ -105,6 +105,116 @@ fn retry(run: &str, stack: &str, stage: &str) -> String {
     format!("findata invoke --retry {run} --bus {stack} --stage {stage} --wait")
 }
 
+/// The command that sweeps at once. Its payload is `{"sweep":true,"patience":0}`, without quotation marks.
+fn sweep(stack: &str) -> String {
+    format!(
+        "echo eyJzd2VlcCI6dHJ1ZSwicGF0aWVuY2UiOjB9 | base64 -d | aws lambda invoke --function-name {stack}-fanout --payload fileb:///dev/stdin /dev/stdout"
+    )
+}
+
+/// One line without quotation marks and backslashes, which could break the template of EventBridge.
+fn line(text: &str) -> String {
+    const LONGEST: usize = 1_000;
+    let plain = |c: char| match c {
+        '"' => '\'',
+        '\\' => '/',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    text.chars().take(LONGEST).map(plain).collect()
+}
+
+/// The companies and datasets that lack data.
+    pub scope: String,
+    /// Since when.
+    pub since: String,
+    /// What to do next, with the command.
+    pub next: String,
+}
+
+impl Event {
+    /// The text of this event, published by a stack. `stage` is the URL of its stage. `None` if nobody needs
+    /// to do anything.
+    pub fn notice(&self, stack: &str, stage: &str) -> Option<Notice> {
+        let (what, details, next) = match self {
+            Event::RunCompleted { run_id, status: Status::Partial, details } => (
+                format!(
+                    "findata {stack}: run {run_id} is partial{}",
+                    because(details.first_reason.as_deref())
+                ),
+                details,
+                format!(
+                    "A scheduled run is retried by itself within 40 minutes. To retry the failed tasks now: {}",
+                    retry(run_id, stack, stage)
+                ),
+            ),
+            Event::RunCompleted { run_id, status: Status::Budget, details } => (
+                format!(
+                    "findata {stack}: run {run_id} stopped at the call budget{}",
+                    because(details.first_reason.as_deref())
+                ),
+                details,
+                format!("The next run fetches the rest. To fetch it now: {}", retry(run_id, stack, stage)),
+            ),
+            Event::RunCompleted { .. } | Event::RequestRejected { .. } => return None,
+            Event::RunFailed { run_id, step, reason, details } => (
+                format!("findata {stack}: run {run_id} failed in the step {}: {reason}", step.as_str()),
+                details,
+                match step {
+                    Step::Plan => format!(
+                        "Fix the cause. After an outage, a scheduled run is retried by itself. To start a run now: findata invoke --universe sp500 --bus {stack}"
+                    ),
+                    Step::Fetch => format!("Fix the cause, then: {}", retry(run_id, stack, stage)),
+                    Step::Load | Step::Compute => {
+                        format!(
+                            "Fix the cause. The step is repeated by itself; to repeat it now: {}",
+                            sweep(stack)
+                        )
+                    }
+                },
+            ),
+            Event::RunLate { run_id, step, details } => (
+                format!(
+                    "findata {stack}: run {run_id} is late, it has not finished the step {}",
+                    step.as_str()
+                ),
+                details,
+                match step {
+                    Step::Plan | Step::Fetch => format!(
+                        "Nothing while batches arrive: aws s3 ls {stage}/runs/{run_id}/batches/. Otherwise: {}",
+                        sweep(stack)
+                    ),
+                    Step::Load | Step::Compute => format!(
+                        "Read the reason: aws s3 cp --recursive {stage}/runs/{run_id}/trouble/ trouble. After a fix: {}",
+                        sweep(stack)
+                    ),
+                },
+            ),
+            Event::DataStale { run_id, details } => (
+                format!("findata {stack}: no run has published data since run {run_id}"),
+                details,
+                format!(
+                    "Check the schedule: aws scheduler get-schedule --name {stack}-daily. To start a run now: findata invoke --universe sp500 --bus {stack}"
+                ),
+            ),
+        };
+        Some(Notice {
+            what,
+            scope: scope(details),
+            since: since(details.since),
+            next,
+        })
+    }
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
+fn retry(run: &str, stack: &str, stage: &str) -> String {
+    format!("findata invoke --retry {run} --bus {stack} --stage {stage} --wait")
+}
+
 fn sweep(stack: &str) -> String {
     format!(
         "aws lambda invoke --function-name {stack}-fanout --cli-binary-format raw-in-base64-out --payload '{{\"sweep\": true, \"patience\": 0}}' /dev/stdout"
@@ -157,7 +267,7 @@ mod tests {
     fn notice(event: &Event) -> Notice {
         let notice = event.notice("prod", STAGE).unwrap();
         for part in [&notice.what, &notice.scope, &notice.since, &notice.next] {
-            assert!(!part.is_empty() && !part.contains('\n'), "{part:?}");
+            assert!(!part.is_empty() && !part.contains(['\n', '"', '\\']), "{part:?}");
         }
         assert!(notice.what.contains(RUN), "{}", notice.what);
         notice
@@ -183,7 +293,7 @@ mod tests {
             (Step::Plan, "findata invoke --universe sp500 --bus prod"),
             (Step::Fetch, retry.as_str()),
             (Step::Load, "--function-name prod-fanout"),
-            (Step::Compute, "\"patience\": 0"),
+            (Step::Compute, "base64 -d | aws lambda invoke"),
         ] {
             let details = Details::of_run(&RUN.parse().unwrap());
             let failed = Event::RunFailed { run_id: RUN.into(), step, reason: "no grant".into(), details };
@@ -195,6 +305,14 @@ mod tests {
             assert!(late.what.contains("is late") && late.scope.contains("3 of 3 (A, B, C)"), "{late:?}");
             assert!(late.next.contains(&format!("{STAGE}/runs/{RUN}/")), "{}", late.next);
         }
+        let details = details_of(1);
+        let quoted = Event::RunFailed {
+            run_id: RUN.into(),
+            step: Step::Load,
+            reason: "\"x\" is no\ncolumn of C:\\".into(),
+            details,
+        };
+        assert!(notice(&quoted).what.ends_with("'x' is no column of C:/"));
         let stale = notice(&Event::DataStale { run_id: RUN.into(), details: details() });
         assert!(stale.next.contains("--name prod-daily"), "{}", stale.next);
     }
