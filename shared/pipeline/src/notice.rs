@@ -208,12 +208,11 @@ mod tests {
             assert!(late.what.contains("is late") && late.scope.contains("3 of 3 (A, B, C)"), "{late:?}");
             assert!(late.next.contains(&format!("{STAGE}/runs/{RUN}/")), "{}", late.next);
         }
-        let details = details_of(1);
         let quoted = Event::RunFailed {
             run_id: RUN.into(),
             step: Step::Load,
             reason: "\"x\" is no\ncolumn of C:\\".into(),
-            details,
+            details: details_of(1),
         };
         assert!(notice(&quoted).what.ends_with("'x' is no column of C:/"));
         let stale = notice(&Event::DataStale { run_id: RUN.into(), details: details() });
