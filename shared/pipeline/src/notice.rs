@@ -89,10 +89,10 @@ impl Event {
             ),
         };
         Some(Notice {
-            what,
-            scope: scope(details),
+            what: line(&what),
+            scope: line(&scope(details)),
             since: since(details.since),
-            next,
+            next: line(&next),
         })
     }
 }
