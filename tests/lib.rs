@@ -11,6 +11,7 @@ mod support;
 
 pub use support::{
     bundle::{Bundle, DATABASE},
+    collector,
     command::{Command, Output, Running, binary, findata},
     content::{Content, Differences},
     fake_snowflake::FakeSnowflake,

@@ -26,6 +26,7 @@ mod rules;
 mod setup_sql;
 mod sql_lint;
 mod stream;
+mod telemetry;
 mod terminal;
 mod upgrade;
 mod warehouse;

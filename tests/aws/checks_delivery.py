@@ -2,7 +2,7 @@
 import json, re
 from template_model import allows, as_list, referenced
 
-COMMON = {"FINDATA_STACK", "FINDATA_STAGE", "FINDATA_TODAY", "RUST_LOG"}
+COMMON = {"FINDATA_STACK", "FINDATA_STAGE", "FINDATA_TODAY", "OTEL_EXPORTER_OTLP_ENDPOINT", "RUST_LOG"}
 FMP = {
     "FINDATA_FMP_BURST",
     "FINDATA_FMP_GIGABYTES",
@@ -15,7 +15,7 @@ SNOWFLAKE = {"FINDATA_BUS", "FINDATA_SNOWFLAKE_SECRET"} | {
     f"SNOWFLAKE_{name}"
     for name in ("ACCOUNT", "DATABASE", "ROLE", "SCHEMA", "STAGE", "URL", "USER", "WAREHOUSE")
 }
-ENVIRONMENT = {"Fanout": COMMON | FMP | {"FINDATA_BUS", "FINDATA_INDEX", "FINDATA_TTL"},
+ENVIRONMENT = {"Fanout": COMMON | FMP | {"FINDATA_BUS", "FINDATA_INDEX", "FINDATA_LATE_MINUTES", "FINDATA_SILENT_DAYS", "FINDATA_TTL"},
                "Extract": COMMON | FMP | {"FINDATA_DEAD_LETTERS", "FINDATA_RETRY_PAUSE"},
                "Stream": COMMON, "Load": COMMON | SNOWFLAKE, "Analytics": COMMON | SNOWFLAKE}
 OUTPUTS = {
@@ -32,6 +32,8 @@ OUTPUTS = {
     "DashboardUrl",
 }
 SQS_DEFAULT_RETENTION = 345600
+# The parts of a notice, as in shared/pipeline/src/notice.rs.
+NOTICE = ("what", "scope", "since", "next")
 
 
 def event_source_mappings(t):
@@ -162,12 +164,32 @@ def functions(t):
             yield f"{name}: Lambda must not stop extract's chain of messages, and must stop any other loop"
 
 
+def notices(t, name, topic, transformer):
+    """A notice has all its lines, and its topic takes it. A topic of the user's has a policy of its own."""
+    lines = transformer["InputTemplate"].split("\n")
+    if transformer["InputPathsMap"] != {part: f"$.detail.notice.{part}" for part in NOTICE}:
+        yield f"{name}: does not read the parts of a notice"
+    if lines != [f'"<{part}>"' for part in NOTICE]:
+        yield f"{name}: does not send the parts of a notice, each in a line"
+    if topic in t.body["Parameters"]:
+        return
+    statements = [s for p in t.properties("SNS::TopicPolicy").values() if topic in map(referenced, p["Topics"])
+                  for s in p["PolicyDocument"]["Statement"]]
+    sources = {s["Principal"]["Service"]: s["Condition"] for s in statements if s["Action"] == "sns:Publish"}
+    source = sources.get("events.amazonaws.com", {}).get("ArnEquals", {}).get("aws:SourceArn")
+    if referenced(source) != name or "cloudwatch.amazonaws.com" not in sources:
+        yield f"{name}: the policy of {topic} does not allow this rule and the alarms"
+
+
 def rules(t):
     permissions = [(referenced(p["FunctionName"]), referenced(p.get("SourceArn")), p["Principal"])
                    for p in t.properties("Lambda::Permission").values()]
     for name, rule in t.properties("Events::Rule").items():
         for rule_target in rule["Targets"]:
-            if (referenced(rule_target["Arn"]), name, "events.amazonaws.com") not in permissions:
+            arn = referenced(rule_target["Arn"])
+            if arn in t.properties("SNS::Topic") or arn in t.body["Parameters"]:
+                yield from notices(t, name, arn, rule_target["InputTransformer"])
+            elif (arn, name, "events.amazonaws.com") not in permissions:
                 yield f"{name}: may not invoke {referenced(rule_target['Arn'])}"
         # S3 publishes only on the default bus, so exactly the rules for S3 events must use it.
         if ("aws.s3" in rule["EventPattern"]["source"]) == ("EventBusName" in rule):
@@ -204,7 +226,7 @@ def parameters(t):
 
 def stack(t):
     # Types that cannot be tagged, and types that cost nothing and get only the stack's own tags.
-    untagged = {"S3::BucketPolicy", "SQS::QueuePolicy", "CloudWatch::Dashboard", "Lambda::EventInvokeConfig",
+    untagged = {"S3::BucketPolicy", "SQS::QueuePolicy", "SNS::TopicPolicy", "CloudWatch::Dashboard", "Lambda::EventInvokeConfig",
                 "Lambda::Permission", "Scheduler::Schedule", "Events::Rule", "Lambda::EventSourceMapping"}
     for name, r in t.resources.items():
         tags = json.dumps(r.get("Properties", {}).get("Tags", []))

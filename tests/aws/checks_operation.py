@@ -4,17 +4,26 @@ from sam_translation import TEMPLATE
 from template_model import as_list, referenced
 
 
+ROOT = TEMPLATE.parents[1]
+
+
 def written_metrics():
-    """The metrics of the functions, as listed in the Rust code that writes them."""
-    sources = (path.read_text() for path in (TEMPLATE.parents[1] / "shared").rglob("telemetry.rs"))
-    listed = next(
-        found[1] for found in (re.search(r"METRICS[^=]*=\s*\[(.*?)\]", text, re.S) for text in sources) if found
-    )
-    return set(re.findall(r'"(\w+)"', listed))
+    """The metrics of the functions and their units, as listed in the Rust code that writes them."""
+    text = (ROOT / "shared/pipeline/src/telemetry.rs").read_text()
+    listed = re.search(r"METRICS[^=]*=\s*\[(.*?)\n\];", text, re.S)[1]
+    return dict(re.findall(r'\("(\w+)", "([\w/]+)", "[\w, ]+"\)', listed))
 
 
+def emitted_metrics():
+    """The names that the code passes to a metric line, outside of the list and of tests."""
+    sources = [*(ROOT / "functions").glob("*/src/**/*.rs"), ROOT / "shared/pipeline/src/telemetry.rs", *(ROOT / "shared/aws").glob("src/**/*.rs")]
+    text = "".join(path.read_text().split("#[cfg(test)]")[0] for path in sources)
+    return set(re.findall(r'"(\w+)"', re.sub(r"METRICS[^=]*=\s*\[.*?\n\];", "", text, flags=re.S)))
+
+
+WRITTEN = written_metrics()
 METRICS = {
-    "findata": written_metrics(),
+    "findata": set(WRITTEN),
     "AWS/SQS": {
         "NumberOfMessagesSent",
         "NumberOfMessagesReceived",
@@ -27,8 +36,14 @@ METRICS = {
 DIMENSIONS = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", "findata": "stack"}
 # Ends of a run that a person must know about. A rejected request is the requester's mistake.
 ALARMED, NOT_ALARMED = {"RunsFailed", "RunsPartial", "RunsBudget", "RunsToRetry"}, {"RequestsRejected"}
-# Units that a title must name, because the number alone could be taken for another unit.
-UNITS = {"Duration": "(ms)", "IteratorAge": "(ms)", "RunSeconds": "(seconds)", "OpenRunMinutes": "(minutes)", "ApproximateAgeOfOldestMessage": "(seconds)"}
+# What the title of a chart must contain, because the number alone could be taken for another unit.
+IN_TITLE = {"Seconds": "(seconds)", "Percent": "%", "Count/Second": "per second"}
+UNITS = {
+    **{name: IN_TITLE[unit] for name, unit in WRITTEN.items() if unit in IN_TITLE},
+    "Duration": "(ms)", "IteratorAge": "(ms)", "OpenRunMinutes": "(minutes)", "ApproximateAgeOfOldestMessage": "(seconds)",
+}
+# A ratio or a state has no sum, and a sum of counts has no average.
+SUMMED = {"RunsCompleted", "RunsPartial", "RunsBudget", "RunsFailed", "RunsToRetry", "RequestsRejected", "Calls", "Rows", "Ticks", "TicksQuarantined", "TicksLate"}
 
 
 def alarms(t):
@@ -37,6 +52,8 @@ def alarms(t):
         namespace, metric = alarm["Namespace"], alarm["MetricName"]
         if metric not in METRICS.get(namespace, ()):
             yield f"{name}: nothing writes the metric {namespace} {metric}"
+        if namespace == "findata" and alarm.get("Unit", WRITTEN.get(metric)) != WRITTEN.get(metric):
+            yield f"{name}: the metric {metric} has the unit {WRITTEN.get(metric)}"
         if [d["Name"] for d in alarm["Dimensions"]] != [DIMENSIONS.get(namespace)]:
             yield f"{name}: nothing writes the metric with these dimensions"
         if referenced(alarm["Dimensions"][0]["Value"]) not in {*t.resources, "AWS::StackName"}:
@@ -60,6 +77,18 @@ def alarms(t):
         period = t.number(alarm["Period"])
         if period * int(periods or t.number(alarm["EvaluationPeriods"])) > (604800 if period >= 3600 else 86400):
             yield f"{name}: evaluates more than seven days, or a day with periods below an hour"
+
+
+def metrics(t):
+    """Each listed metric is written by the code, and described in the README with its unit and functions."""
+    text = (ROOT / "shared/pipeline/src/telemetry.rs").read_text()
+    for name in sorted(set(WRITTEN) - emitted_metrics()):
+        yield f"{name}: listed, but no code writes it"
+    readme = (ROOT / "infra/README.md").read_text()
+    described = dict(re.findall(r"^\| `(\w+)` \| ([\w/]+ \| [\w, ]+) \|", readme, re.M))
+    listed = {name: f"{unit} | {by}" for name, unit, by in re.findall(r'\("(\w+)", "([\w/]+)", "([\w, ]+)"\)', text)}
+    if described != listed:
+        yield f"infra/README.md describes other metrics: {sorted(set(described.items()) ^ set(listed.items()))}"
 
 
 def alarm_coverage(t):
@@ -112,6 +141,8 @@ def dashboard(t):
                     yield f"{name}: nothing writes {namespace} {metric} by {dimension}"
                 if UNITS.get(metric, "") not in widget["title"]:
                     yield f"{name}: the title {widget['title']!r} does not name the unit {UNITS[metric]}"
+                if namespace == "findata" and (widget["stat"] == "Sum") != (metric in SUMMED):
+                    yield f"{name}: {metric} has no {widget['stat']}"
                 shown.add((namespace, metric))
         if missing := METRICS["findata"] - {metric for _, metric in shown}:
             yield f"{name}: does not show {sorted(missing)}"
@@ -120,4 +151,4 @@ def dashboard(t):
             yield f"{name}: two widgets are in the same place"
 
 
-CHECKS = (alarms, alarm_coverage, dashboard)
+CHECKS = (metrics, alarms, alarm_coverage, dashboard)

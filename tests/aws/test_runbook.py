@@ -134,11 +134,12 @@ class RunbookTest(unittest.TestCase):
         logs.create_log_stream(**stream)
         now = int(time.time() * 1000)
         logs.put_log_events(**stream, logEvents=[{"timestamp": now, "message": text} for text in
-                                                 (" WARN the bucket is busy", "ERROR no secret", " INFO fine")])
+                                                 ('{"level":"WARN","message":"the bucket is busy"}', '{"level":"ERROR","message":"no secret"}',
+                                                  '{"level":"INFO","message":"fine"}')])
         printed = self.run_script(self.block("filter-log-events"))
-        self.assertIn("ERROR no secret", printed)
-        self.assertIn("WARN the bucket is busy", printed)
-        self.assertNotIn("INFO fine", printed)
+        self.assertIn("no secret", printed)
+        self.assertIn("the bucket is busy", printed)
+        self.assertNotIn("fine", printed)
 
     def test_a_failed_event_is_read_repeated_and_deleted(self):
         read, delete = self.block("receive-message"), self.block("delete-message")

@@ -39,6 +39,7 @@ class TemplateTest(unittest.TestCase):
             "StagePrefix": ["", "/home", "home/", "a//b"],
             "SnowflakeIamUserArn": ["user", "arn:aws:iam::1:user/x"], "AlarmEmail": ["nobody", "a b@c"],
             "AlarmTopicArn": ["topic"], "Today": ["today", "2026-9-1"],
+            "OtlpEndpoint": ["localhost:4318", "grpc://collector:4317"],
             "Ttl": ["profile", "profile=7", "profile=7d,", "Profile=7d"],
         }
         good = {
@@ -51,7 +52,7 @@ class TemplateTest(unittest.TestCase):
             "ScheduleExpression": ["cron(0 6 ? * MON-FRI *)", "rate(12 hours)"], "ScheduleTimeZone": ["UTC", "America/Argentina/Buenos_Aires"],
             "KmsKeyArn": ["", "arn:aws:kms:eu-west-1:123456789012:key/mrk-0f"], "SubnetIds": ["", "subnet-0a1b"],
             "PermissionsBoundaryArn": ["", "arn:aws:iam::123456789012:policy/team/boundary", "arn:aws:iam::aws:policy/PowerUserAccess"],
-            "StagePrefix": ["a/b"], "Ttl": ["", "profile=7d,cash_flow=12h"],
+            "StagePrefix": ["a/b"], "OtlpEndpoint": ["", "http://10.0.0.5:4318"], "Ttl": ["", "profile=7d,cash_flow=12h"],
             "SnowflakeIamUserArn": ["", "arn:aws:iam::123456789012:user/abc"], "AlarmEmail": ["a@b.c"],
         }
         parameters = yaml_parse(TEMPLATE.read_text())["Parameters"]

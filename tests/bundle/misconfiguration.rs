@@ -113,6 +113,8 @@ fn a_snowflake_error_is_reported_once_and_the_sweeper_finishes_the_run() {
     );
     std::thread::sleep(std::time::Duration::from_secs(4));
     assert_eq!(logged(&bundle, "load", "load failed"), 1, "no retry storm");
+    let counted = bundle.log("load").iter().filter(|line| line.contains("RunsFailed\":1")).count();
+    assert_eq!(counted, 1, "{:#?}", bundle.log("load"));
     // After the key is corrected, the next sweep resumes the run.
     set_secret(bundle.snowflake.key());
     bundle.invoke("fanout", &json!({"sweep": true, "patience": 0}));

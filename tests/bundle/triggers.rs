@@ -5,8 +5,14 @@ use findata_pipeline::{
     run::{RunId, Status},
     summary::Summary,
 };
-use findata_tests::{Bundle, Home, Job, Simulator, findata, today};
+use findata_tests::{
+    Bundle, Home, Job, Simulator,
+    collector::{Behaviour, Collector},
+    findata, today,
+};
 use serde_json::{Value, json};
+
+use crate::telemetry::assert_one_trace;
 
 use super::{SYMBOLS, assert_same_tables, bundle, request, started_run};
 
@@ -61,10 +67,75 @@ fn assert_complete(bundle: &Bundle, queue: &str, run: &RunId) -> Summary {
     summary
 }
 
+/// The log lines of the functions are JSON with known fields, their metrics equal the summary, and their
+/// spans are one trace.
+fn assert_telemetry(bundle: &Bundle, collector: &Collector, summary: &Summary) {
+    let run = summary.run_id.as_str();
+    // An invocation exports its spans and logs after the run has ended.
+    let metrics = bundle.wait_for("the metrics of the run", || {
+        let lines = bundle.log("analytics");
+        lines
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .find(|line| line.get("_aws").is_some())
+    });
+    assert!(
+        summary.connections.opened > 0 && summary.budget.longest_call_seconds > 0.0,
+        "{summary:#?}"
+    );
+    for (name, value) in [
+        ("RunSeconds", summary.seconds),
+        ("Calls", summary.calls as f64),
+        ("RowsPerSecond", summary.rows_per_second),
+        ("CallsPerSymbol", summary.calls_per_symbol),
+        ("CacheHitRate", summary.cache_hit_rate * 100.0),
+        ("Connections", summary.connections.opened as f64),
+        ("ConcurrentCalls", summary.connections.peak as f64),
+        ("BudgetWaitSeconds", summary.budget.waited_seconds),
+        ("Suspicions", summary.quality.suspicions as f64),
+    ] {
+        assert_eq!(metrics[name].as_f64(), Some(value), "{name}: {metrics}");
+    }
+    for function in ["fanout", "extract", "load", "analytics"] {
+        let lines = bundle.log(function);
+        let is_platform = |line: &&String| {
+            ["START ", "END ", "REPORT ", "INIT_START "].iter().any(|start| line.starts_with(start))
+        };
+        let own = lines.iter().filter(|line| !is_platform(line) && !line.trim().is_empty());
+        let own: Vec<Value> = own
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+            .collect();
+        let of_run = own.iter().filter(|line| line["run_id"] == run).collect::<Vec<_>>();
+        assert!(!of_run.is_empty(), "{function}: {lines:#?}");
+        for line in of_run {
+            assert_eq!(
+                (&line["function"], &line["level"]),
+                (&json!(format!("findata-{function}")), &json!("INFO"))
+            );
+            assert!(line["request_id"].is_string() && line["timestamp"].is_string(), "{line}");
+        }
+    }
+    let spans = bundle.wait_for("the span of analytics", || {
+        let spans = collector
+            .spans()
+            .into_iter()
+            .filter(|span| span.attributes["run_id"] == run)
+            .collect::<Vec<_>>();
+        spans.iter().any(|span| span.name == "analytics").then_some(spans)
+    });
+    let by_name = assert_one_trace(&spans, 1);
+    for (name, function) in
+        [("request", "fanout"), ("batch", "extract"), ("load", "load"), ("analytics", "analytics")]
+    {
+        assert_eq!(by_name[name][0].service, format!("findata-{function}"));
+    }
+}
+
 #[test]
 fn a_tick_an_event_and_an_invocation_give_the_tables_of_a_local_run() {
     let server = Simulator::with_symbols(SYMBOLS);
-    let Some(bundle) = bundle(&server, &[]) else {
+    let collector = Collector::start(Behaviour::Accept);
+    let Some(bundle) = bundle(&server, &[("OtlpEndpoint", collector.url())]) else {
         return;
     };
     let queue = listen(&bundle);
@@ -82,6 +153,7 @@ fn a_tick_an_event_and_an_invocation_give_the_tables_of_a_local_run() {
     let first = assert_complete(&bundle, &queue, &daily);
     assert_eq!(first.symbols, SYMBOLS as u64);
     assert_same_tables(&home, &bundle);
+    assert_telemetry(&bundle, &collector, &first);
     // A repeated tick does not start another run.
     bundle.control("/_tick", &tick);
 

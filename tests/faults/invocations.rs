@@ -10,6 +10,7 @@ use findata_fanout::{
     command::Defaults,
     event::{self, Invocation},
     sweep::{Swept, sweep},
+    watch::Watch,
 };
 use findata_fmp::Deadline;
 use findata_fmp_simulator::Options as World;
@@ -23,7 +24,7 @@ use findata_pipeline::{
     },
     run::{Options, PlanLimits, RunId, Status},
     summary::Summary,
-    telemetry::Telemetry,
+    telemetry::{Telemetry, trace::Tracer},
 };
 use findata_tests::{Home, Job, Simulator, analyze, client, host, request, today, wait};
 use serde_json::{Value, json};
@@ -115,8 +116,11 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
     wait(async {
         let (stage, run, started) = plan_run(&home, &server, &queue).await;
         while queue.receive().is_some() {}
-        let swept =
-            |minutes: i64| sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(minutes), None);
+        let (telemetry, lines) = Telemetry::in_memory("findata", Tracer::default());
+        let swept = |minutes: i64| {
+            let now = started + chrono::Duration::minutes(minutes);
+            sweep(&stage, &queue, &bus, now, None, Watch::default(), &telemetry)
+        };
         let nothing = |minutes: f64| Swept { open: 1, oldest_minutes: minutes, ..Swept::default() };
         assert_eq!(swept(59).await.unwrap(), nothing(59.0), "a step has an hour before the sweeper acts");
         let mut minutes = 0;
@@ -140,8 +144,8 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
         swept(minutes + 1).await.unwrap();
         let before = stage.get(&ledger::staged_key(&run)).await.unwrap().unwrap();
         let trouble = Error::Config("there is no grant".into());
-        ledger::record_blocker(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
-        ledger::record_blocker(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
+        ledger::record_blocker(&run, "load", &trouble, &stage, &bus, started, None).await.unwrap();
+        ledger::record_blocker(&run, "load", &trouble, &stage, &bus, started, None).await.unwrap();
         minutes += 1;
         for restart in 0..5 {
             minutes += 20 << restart;
@@ -155,6 +159,9 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
         assert_eq!(summary.status, Status::Failed);
         assert!(summary.notes[0].contains("load: there is no grant"), "{:?}", summary.notes);
         assert_eq!(swept(minutes + 20).await.unwrap(), Swept::default(), "nothing is open");
+        let lines = lines.lock().unwrap();
+        assert_eq!((lines.len(), lines[0]["RunSeconds"].as_f64()), (1, Some(minutes as f64 * 60.0)));
+        assert!(lines[0].get("RunsFailed").is_none(), "the blocker was counted when it was recorded");
     });
     let failed_events =
         bus.events().into_iter().filter(|event| matches!(event, Event::RunFailed { .. })).count();
@@ -185,7 +192,17 @@ fn the_sweeper_closes_the_fetch_step_if_the_last_batch_did_not() {
         // Restores the state after a crash between the batch's ledger entry and the write that
         // closes the step.
         std::fs::remove_file(home.stage().join(ledger::staged_key(&run))).unwrap();
-        let swept = sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(15), None).await.unwrap();
+        let swept = sweep(
+            &stage,
+            &queue,
+            &bus,
+            started + chrono::Duration::minutes(15),
+            None,
+            Watch::default(),
+            &Telemetry::default(),
+        )
+        .await
+        .unwrap();
         assert_eq!((swept.announced, swept.sent), (1, 0));
         assert!(stage.get(&ledger::staged_key(&run)).await.unwrap().is_some());
     });
@@ -207,8 +224,19 @@ fn a_repeated_invocation_starts_one_run() {
         let clock = DayClock(today());
         wait(async {
             let telemetry = Telemetry::default();
-            event::handle(input, &invocation, &defaults, Ok(&fmp), &stage, &queue, &bus, &clock, &telemetry)
-                .await
+            event::handle(
+                input,
+                &invocation,
+                &defaults,
+                Ok(&fmp),
+                &stage,
+                &queue,
+                &bus,
+                &clock,
+                &telemetry,
+                Watch::default(),
+            )
+            .await
         })
         .unwrap()
     };

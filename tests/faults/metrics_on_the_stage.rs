@@ -7,6 +7,7 @@ use findata_domain::clock::DayClock;
 use findata_fanout::{
     command::Defaults,
     event::{self, Invocation},
+    watch::Watch,
 };
 use findata_local::{bus::LocalBus, queue::LocalQueue, stage::DirectoryStage};
 use findata_pipeline::{
@@ -75,6 +76,7 @@ fn a_faulty_file_ends_the_run_before_a_call() {
             &bus,
             &clock,
             &telemetry,
+            Watch::default(),
         ))
         .unwrap()
     };

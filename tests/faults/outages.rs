@@ -8,6 +8,7 @@ use findata_duckdb::{DuckDb, MemoryLimit};
 use findata_fanout::{
     command::Defaults,
     event::{self, Invocation},
+    watch::Watch,
 };
 use findata_fmp::{ClientSettings, Deadline, Fmp};
 use findata_local::{bus::LocalBus, queue::LocalQueue, stage::DirectoryStage};
@@ -76,6 +77,7 @@ impl Stack {
             bus,
             &clock,
             &telemetry,
+            Watch::default(),
         ))
         .unwrap()
     }

@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use findata_domain::{Error, Result, clock::DayClock};
 use findata_extract::{BatchResult, event};
-use findata_fanout::sweep::sweep;
+use findata_fanout::{sweep::sweep, watch::Watch};
 use findata_fmp::Deadline;
 use findata_fmp_simulator::Options as World;
 use findata_local::{bus::LocalBus, queue::LocalQueue, stage::DirectoryStage};
@@ -20,6 +20,7 @@ use findata_pipeline::{
         stage::memory::MemoryStage,
     },
     run::{Options, RunId},
+    telemetry::{Telemetry, trace::Tracer},
 };
 use findata_tests::{Home, Simulator, client, request, today, wait};
 use serde_json::json;
@@ -52,10 +53,18 @@ fn the_sweeper_sends_a_batch_again_only_without_progress_and_it_continues_from_i
         let plan = findata_fanout::handle(&request, &fmp, &stage, &queue, &clock).await.unwrap();
         let planning = server.calls();
         let swept = async |minute| {
-            sweep(&stage, &queue, &bus, started + TimeDelta::minutes(minute), None)
-                .await
-                .unwrap()
-                .sent
+            sweep(
+                &stage,
+                &queue,
+                &bus,
+                started + TimeDelta::minutes(minute),
+                None,
+                Watch::default(),
+                &Telemetry::default(),
+            )
+            .await
+            .unwrap()
+            .sent
         };
         let [first, second] = [0, 1].map(|_| queue.receive().unwrap().message);
         assert_eq!(swept(55).await, 0);
@@ -109,7 +118,17 @@ fn a_failed_delivery_returns_after_a_pause_that_grows() {
     let now = Instant::now();
     let (limit, pause) = (Deadline { begin: now, wait: now }, Duration::from_secs(60));
     let no_client = Err(Error::retry("the secret cannot be read at the moment"));
-    let response = wait(event::handle(event, "dead", no_client, &stage, &pauses, &clock, limit, pause));
+    let response = wait(event::handle(
+        event,
+        "dead",
+        no_client,
+        &stage,
+        &pauses,
+        &clock,
+        limit,
+        pause,
+        &Tracer::default(),
+    ));
     // The dead letter's batch is recorded, but its run has no plan yet.
     assert_eq!(response.batch_item_failures.len(), 4);
     let pauses = pauses.0.into_inner().unwrap();

@@ -42,6 +42,7 @@ fn try_resolve(
         options: Options::default(),
         retry_of: None,
         corrections: None,
+        traceparent: None,
     };
     let fmp = client(server.url(), "key");
     wait(universe::resolve(&request, &fmp, stage, &DayClock(day(today))))

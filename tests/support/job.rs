@@ -123,6 +123,7 @@ pub fn request(symbols: &[&str], options: Options) -> Request {
         options,
         retry_of: None,
         corrections: None,
+        traceparent: None,
     }
 }
 
@@ -161,6 +162,7 @@ pub fn with_warehouse<S, V, W, C>(host: Host<S, V, C>, make: impl FnOnce(V) -> W
         started_at: host.started_at,
         prune_before: host.prune_before,
         stop: host.stop,
+        tracer: host.tracer,
         continued_earlier_runs: false,
     }
 }
@@ -218,6 +220,7 @@ fn host_with<C: Clock + 'static>(
         started_at: DateTime::default(),
         prune_before: None,
         stop: Default::default(),
+        tracer: Default::default(),
         continued_earlier_runs: false,
     })
 }

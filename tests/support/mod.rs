@@ -1,6 +1,7 @@
 //! Test helpers, one file per purpose.
 
 pub mod bundle;
+pub mod collector;
 pub mod command;
 pub mod content;
 pub mod fake_snowflake;

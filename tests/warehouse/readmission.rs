@@ -62,7 +62,12 @@ async fn rejected_rows_of_an_earlier_build_are_loaded(warehouse: &mut impl Wareh
         return;
     }
     file.fields = None;
-    let staged = Staged { run_id: run.clone(), batches: Vec::new(), files: vec![file] };
+    let staged = Staged {
+        run_id: run.clone(),
+        batches: Vec::new(),
+        files: vec![file],
+        traceparent: None,
+    };
     stage::write_json_once(&stage, &ledger::staged_key(&run), &staged).await.unwrap();
 
     findata_load::handle(&run, &stage, warehouse, &DayClock(today())).await.unwrap();

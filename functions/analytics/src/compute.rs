@@ -102,7 +102,7 @@ async fn build(
             .execute(model.builds(), model.sql.clone())
             .await
             .map_err(|error| of_model(model, error))?;
-        tracing::debug!(model = model.file, seconds = started.elapsed().as_secs_f64(), "model built");
+        tracing::debug!(table = model.file, seconds = started.elapsed().as_secs_f64(), "model built");
         if let Some(tables) = finished.get(model.file) {
             batch.release(tables).await?;
         }

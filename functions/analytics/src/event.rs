@@ -39,7 +39,12 @@ pub async fn handle(
     telemetry: &Telemetry,
 ) -> Result<Value> {
     let run = run_of(input)?;
-    let metrics = host_metrics(&run, now, memory);
+    let mut span = telemetry.tracer.analytics(&run, stage).await;
+    let metrics = HostMetrics {
+        telemetry: telemetry.clone(),
+        traceparent: span.traceparent(),
+        ..host_metrics(&run, now, memory)
+    };
     let step = Step {
         run: &run,
         function: crate::FUNCTION,
@@ -50,16 +55,19 @@ pub async fn handle(
         now,
     };
     let mut warehouse = warehouse;
-    step.run(async || {
+    let response = step.run(&mut span, async |span| {
         let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;
         let custom = custom_models(stage, models).await?;
         let models = custom.as_ref().unwrap_or(models);
         let summary = crate::handle(&run, stage, *warehouse, models, bus, clock, &metrics).await?;
-        tracing::info!(%run, status = summary.status.as_str(), seconds = summary.seconds, "published the run");
-        telemetry.ended(now, &summary);
+        span.set("status", summary.status.as_str());
+        span.set("statements", summary.warehouse.statements);
+        tracing::info!(run_id = %run, status = summary.status.as_str(), seconds = summary.seconds, "published the run");
         Ok(json!({"run_id": run, "status": summary.status}))
-    })
-    .await
+    });
+    let response = response.await;
+    telemetry.tracer.finish(span);
+    response
 }
 
 /// Returns the models with the user's metrics of the file on the stage; `None` if there are none.

@@ -18,7 +18,7 @@ mod versions;
 
 use std::{collections::BTreeMap, time::Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 pub use compute::refuse_earlier_day;
 use findata_domain::{
     Error, Result,
@@ -30,11 +30,11 @@ use findata_pipeline::{
     ledger::{self, BatchEntry, Loaded},
     plan::PlanOutline,
     ports::{
-        bus::{Bus, Event},
+        bus::{Bus, Details, Event},
         stage::{self, Stage},
         warehouse::Warehouse,
     },
-    run::{RunId, Status},
+    run::{RunId, Status, Step},
     summary::Summary,
     write_fence::WriteFence,
 };
@@ -64,7 +64,7 @@ pub async fn handle(
 ) -> Result<Summary> {
     if let Some(summary) = stage::read_json(stage, &ledger::summary_key(run)).await? {
         // The attempt that wrote the summary may have crashed before it announced the end.
-        bus.publish(closing_event(&summary, &ledger::entries(stage, run).await?)).await?;
+        bus.publish(closing_event(&summary, &ledger::entries(stage, run).await?, metrics)).await?;
         return Ok(summary);
     }
     let started = Instant::now();
@@ -83,8 +83,11 @@ pub async fn handle(
     recorded?;
     summary.warehouse.add(&usage);
     summary.cost.snowflake_credits = summary.warehouse.credits();
-    stage::write_json_once(stage, &ledger::summary_key(run), &summary).await?;
-    bus.publish(closing_event(&summary, &entries)).await?;
+    if stage::write_json_once(stage, &ledger::summary_key(run), &summary).await? {
+        let now = summary.started_at + TimeDelta::milliseconds((summary.seconds * 1e3) as i64);
+        metrics.telemetry.ended(now, &summary);
+    }
+    bus.publish(closing_event(&summary, &entries, metrics)).await?;
     Ok(summary)
 }
 
@@ -162,15 +165,24 @@ async fn close(
 }
 
 /// The event that announces the end of a run.
-fn closing_event(summary: &Summary, entries: &[BatchEntry]) -> Event {
+fn closing_event(summary: &Summary, entries: &[BatchEntry], metrics: &HostMetrics) -> Event {
     let run_id = summary.run_id.to_string();
-    if summary.status != Status::Failed {
-        return Event::RunCompleted { run_id, status: summary.status };
-    }
+    let failures = summary.failures.iter().filter(|failure| !failure.no_such_symbol);
+    let tasks = failures.clone().map(|failure| (Some(failure.symbol.as_str()), failure.dataset.as_str()));
     let stop = entries.iter().find_map(|entry| entry.stop.clone());
-    let first = summary.failures.first().map(|failure| failure.reason.clone());
-    Event::RunFailed {
-        run_id,
-        reason: stop.or(first).unwrap_or_else(|| "no task was done".into()),
+    let first_reason = stop.or_else(|| failures.clone().next().map(|failure| failure.reason.clone()));
+    let details = Details {
+        since: Some(summary.started_at),
+        symbols: summary.symbols,
+        is_retried: summary.is_retried(),
+        traceparent: metrics.traceparent.clone(),
+        ..Details::default().affecting(tasks)
+    };
+    if summary.status != Status::Failed {
+        let details = Details { first_reason, ..details };
+        return Event::RunCompleted { run_id, status: summary.status, details };
     }
+    let first = first_reason.or_else(|| summary.failures.first().map(|failure| failure.reason.clone()));
+    let reason = first.unwrap_or_else(|| "no task was done".into());
+    Event::RunFailed { run_id, step: Step::Fetch, reason, details }
 }

@@ -4,6 +4,7 @@ use findata_analytics::event;
 use findata_aws::lambda::{Function, Invocation, RuntimeError, serve, step::StepFunction};
 use findata_domain::Result;
 use findata_models::Models;
+use findata_pipeline::telemetry::Telemetry;
 use findata_snowflake::{SECRET_VARIABLE, Settings, Snowflake};
 use serde_json::Value;
 
@@ -12,6 +13,10 @@ struct Analytics(StepFunction, &'static Models);
 impl Function for Analytics {
     async fn open() -> Result<Self> {
         Ok(Analytics(StepFunction::open().await?, Models::built_in()?))
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
     }
 
     async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {

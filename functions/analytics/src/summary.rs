@@ -16,7 +16,11 @@ use findata_pipeline::{
     ledger::{BatchEntry, Loaded, Outcome, TaskRecord},
     plan::PlanOutline,
     run::Status,
-    summary::{BudgetUse, Connections, Cost, Failure, Highlight, Quality, Summary, TableCounts, TaskCounts},
+    summary::{
+        BudgetUse, ClientUsage, Connections, Cost, Failure, Highlight, Quality, Summary, TableCounts,
+        TaskCounts,
+    },
+    telemetry::Telemetry,
 };
 
 /// Measurements of the host before analytics started.
@@ -36,6 +40,10 @@ pub struct HostMetrics {
     pub stage_puts: u64,
     /// Memory of the Lambda functions, in GB; 0 elsewhere.
     pub lambda_memory: f64,
+    /// Receives the metrics of the run.
+    pub telemetry: Telemetry,
+    /// The W3C trace context of the events of the run, if traces are on.
+    pub traceparent: Option<String>,
 }
 
 /// Estimates the cost of a run. On Lambda, writes and requests are derived from the ledger.
@@ -52,6 +60,20 @@ fn cost_of(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, met
         s3_puts: metrics.stage_puts,
         ..Cost::default()
     }
+}
+
+/// How the run used FMP. On Lambda, each invocation has recorded its part in the ledger.
+fn client_usage(plan: &PlanOutline, entries: &[BatchEntry], metrics: &HostMetrics) -> ClientUsage {
+    if metrics.lambda_memory == 0.0 {
+        return ClientUsage { budget: metrics.budget, connections: metrics.connections };
+    }
+    let mut usage = plan.planning_client;
+    entries
+        .iter()
+        .filter_map(|entry| entry.client.as_ref())
+        .for_each(|added| usage.add(added));
+    usage.budget.limit_per_minute = plan.options.plan_limits.per_minute;
+    usage
 }
 
 /// Builds the summary of a run.
@@ -116,6 +138,7 @@ pub(crate) fn summarise(
     stages.entry("load".into()).or_insert_with(|| rounded(loaded.seconds));
     stages.insert("compute".into(), rounded(computing.as_secs_f64()));
     let seconds = metrics.seconds + computing.as_secs_f64();
+    let client = client_usage(plan, entries, metrics);
     let cost = cost_of(entries, loaded.seconds, computing.as_secs_f64(), calls, metrics);
     let staged: u64 = loaded.rows.values().map(|r| r.staged).sum();
     Summary {
@@ -133,8 +156,8 @@ pub(crate) fn summarise(
         rows_per_second: ratio(staged as f64, seconds),
         analytics,
         stages,
-        budget: metrics.budget,
-        connections: metrics.connections,
+        budget: client.budget,
+        connections: client.connections,
         can_pass: can_pass(status, entries),
         failures,
         notes: [notes(plan, entries, &not_in_plan), loaded.notes, not_offered_notes(&not_offered)].concat(),

@@ -82,6 +82,14 @@ pub async fn handle(
     let (run, batch) = (&message.run_id, &message.batch);
     let is_bulk = batch.fetch_mode == FetchMode::BulkFile;
     let (started, waited_before) = (Instant::now(), fmp.stats().waited_seconds());
+    // Only an invocation with a deadline has the client to itself.
+    let usage = || {
+        let mut usage = limit.deadline().map(|_| fmp.usage());
+        if let Some(usage) = &mut usage {
+            usage.budget.waited_seconds += message.waited_ms as f64 / 1e3;
+        }
+        usage
+    };
     let key = ledger::batch_key(run, &batch.id);
     if stage.get(&key).await?.is_none() {
         let message = &ledger::resume_point(message, stage).await?;
@@ -94,22 +102,23 @@ pub async fn handle(
         };
         match attempt {
             Attempt::Complete(added) => {
-                entry.add(added);
+                entry.add(BatchEntry { client: usage(), ..added });
                 entry.bulk = None;
                 if !stage::write_json_once(stage, &key, &entry).await? {
-                    tracing::info!(%run, batch = batch.id, "another invocation recorded this batch first");
+                    tracing::info!(run_id = %run, batch = batch.id, "another invocation recorded this batch first");
                 }
             }
             Attempt::OutOfTime(checkpoint) => {
+                let checkpoint = BatchEntry { client: usage(), ..checkpoint };
                 let checkpoint_key = ledger::checkpoint_key(run, &batch.id, message.checkpoints);
                 if !stage::write_json_once(stage, &checkpoint_key, &checkpoint).await? {
-                    tracing::info!(%run, batch = batch.id, "another invocation wrote this checkpoint first");
+                    tracing::info!(run_id = %run, batch = batch.id, "another invocation wrote this checkpoint first");
                     // That invocation has queued the rest of the batch. If this one did so too, each
                     // of the other tasks would be requested twice.
                     return Ok(BatchResult::Done { closed: false });
                 }
                 let checkpoints = message.checkpoints + 1;
-                let rest = BatchMessage { checkpoints, waits: 0, ..message.clone() };
+                let rest = BatchMessage { checkpoints, waits: 0, waited_ms: 0, ..message.clone() };
                 return Ok(BatchResult::Rest(Box::new(rest)));
             }
             Attempt::NoProgress => {
@@ -123,7 +132,8 @@ pub async fn handle(
                 };
                 if message.waits < most && !limit.is_stopped() {
                     ledger::note_wait(message, stage).await?;
-                    let rest = BatchMessage { waits: message.waits + 1, ..message.clone() };
+                    let waited_ms = message.waited_ms + (waited * 1e3) as u64;
+                    let rest = BatchMessage { waits: message.waits + 1, waited_ms, ..message.clone() };
                     return Ok(BatchResult::Rest(Box::new(rest)));
                 }
                 return Err(Error::retry(format!(

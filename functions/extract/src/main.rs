@@ -13,6 +13,7 @@ use findata_aws::{
 use findata_domain::{Error, Result, clock::AnyClock};
 use findata_extract::event;
 use findata_fmp::{Deadline, Fmp, FmpAccess};
+use findata_pipeline::telemetry::Telemetry;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -30,6 +31,7 @@ struct Extract {
     queue: SqsQueue,
     pause: Duration,
     clock: AnyClock,
+    telemetry: Telemetry,
 }
 
 impl Function for Extract {
@@ -41,6 +43,7 @@ impl Function for Extract {
         let secret = environment.text("FINDATA_FMP_SECRET");
         let pause = Duration::from_secs(environment.parsed("FINDATA_RETRY_PAUSE").unwrap_or(RETRY_PAUSE));
         let clock = access.kind.receipt(environment.clock());
+        let telemetry = environment.telemetry();
         let (config, place) = environment.open().await?;
         Ok(Extract {
             access,
@@ -51,8 +54,13 @@ impl Function for Extract {
             queue: SqsQueue::new(&config, queue),
             pause,
             clock,
+            telemetry,
             config,
         })
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {
@@ -74,6 +82,7 @@ impl Function for Extract {
             &self.clock,
             limit,
             self.pause,
+            &self.telemetry.tracer,
         )
         .await;
         serde_json::to_value(response).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))

@@ -67,8 +67,17 @@ pub fn read(
     }
     let run_id = given.unwrap_or_else(new_id);
     let retry_of = input.retry.take();
+    let traceparent = input.traceparent.take();
     let options = input.options(defaults, now);
-    Ok(Command::Run(Box::new(Request { run_id, universe, options, retry_of, corrections: None })))
+    let corrections = None;
+    Ok(Command::Run(Box::new(Request {
+        run_id,
+        universe,
+        options,
+        retry_of,
+        corrections,
+        traceparent,
+    })))
 }
 
 #[cfg(test)]

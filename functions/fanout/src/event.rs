@@ -12,11 +12,11 @@ use findata_pipeline::{
     ledger, metrics_file,
     plan::Plan,
     ports::{
-        bus::{Bus, Event},
+        bus::{Bus, Details, Event},
         queue::Queue,
         stage::{self, Stage},
     },
-    run::{Request, RunId},
+    run::{Request, RunId, Step},
     summary::Summary,
     telemetry::Telemetry,
 };
@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 use crate::{
     command::{self, Command, Defaults},
     sweep,
+    watch::Watch,
 };
 
 /// One invocation of the function.
@@ -58,6 +59,7 @@ pub async fn handle(
     bus: &impl Bus,
     clock: &impl Clock,
     telemetry: &Telemetry,
+    watch: Watch,
 ) -> Result<Value> {
     let (input, event_id) = match input.get("detail-type") {
         Some(_) => from_eventbridge(&input)?,
@@ -73,14 +75,12 @@ pub async fn handle(
     };
     match command::read(&input, defaults, clock.now(), || new_id) {
         Ok(Command::Sweep { patience }) => {
-            let mut swept = sweep::sweep(stage, queue, bus, invocation.at, patience).await?;
+            let mut swept =
+                sweep::sweep(stage, queue, bus, invocation.at, patience, watch, telemetry).await?;
             // CloudWatch bills each metric for every hour in which it is written, so zeros are not
             // written.
             if swept.open > 0 {
-                telemetry.emit(invocation.at, &[("OpenRunMinutes", swept.oldest_minutes, "None")]);
-            }
-            if swept.failed > 0 {
-                telemetry.emit(invocation.at, &[("RunsFailed", swept.failed as f64, "Count")]);
+                telemetry.emit(invocation.at, &[("OpenRunMinutes", swept.oldest_minutes)]);
             }
             let mut response = json!(swept);
             let mut started = Vec::new();
@@ -108,13 +108,14 @@ pub async fn handle(
             let (metric, status, event) = if input.get("scheduled").is_some() {
                 tracing::error!(%error, "the schedule's request is malformed");
                 let run_id = run_id.unwrap_or("none").to_owned();
-                ("RunsFailed", "failed", Event::RunFailed { run_id, reason: reason.clone() })
+                let (step, details) = (Step::Plan, Details::default());
+                ("RunsFailed", "failed", Event::RunFailed { run_id, step, reason: reason.clone(), details })
             } else {
                 tracing::warn!(%error, "request rejected");
                 let run_id = run_id.map(str::to_owned);
                 ("RequestsRejected", "rejected", Event::RequestRejected { run_id, reason: reason.clone() })
             };
-            telemetry.emit(invocation.at, &[(metric, 1.0, "Count")]);
+            telemetry.emit(invocation.at, &[(metric, 1.0)]);
             bus.publish(event).await?;
             Ok(json!({"status": status, "reason": reason}))
         }
@@ -188,6 +189,12 @@ async fn start_run(
 ) -> Result<Value> {
     let run_id = &request.run_id;
     let begun = Instant::now();
+    let root = telemetry.tracer.request(run_id, request.traceparent.as_deref());
+    let mut span = telemetry.tracer.child("plan", &root, run_id);
+    // The plan and its messages continue this trace.
+    let traced = |traceparent| Request { traceparent: Some(traceparent), ..request.clone() };
+    let traced = span.traceparent().map(traced);
+    let planning = traced.as_ref().unwrap_or(request);
     let started = async {
         // The request is stored first, so that the sweeper can start the run again, whatever happens.
         stage::write_json_once(stage, &ledger::request_key(run_id), request).await?;
@@ -200,7 +207,7 @@ async fn start_run(
         let (run, max_calls) = (run_id.clone(), request.options.max_calls);
         fmp.begin(&CallContext { run, begun: invocation.at, max_calls });
         let waited = fmp.stats().waited_seconds();
-        let planned = crate::handle(request, fmp, stage, queue, clock);
+        let planned = crate::handle(planning, fmp, stage, queue, clock);
         let plan = match invocation.deadline {
             Some(deadline) => tokio::time::timeout_at(deadline.into(), planned).await.ok(),
             None => Some(planned.await),
@@ -219,15 +226,25 @@ async fn start_run(
             ))),
         }
     };
-    let error = match started.await {
+    let started = started.await;
+    span.fail(&started);
+    if let Ok(Start::Planned(plan)) = &started {
+        span.set("symbols", plan.symbols.len());
+        span.set("batches", plan.batches.len());
+        span.set("calls", plan.calls());
+    }
+    let traceparent = span.traceparent();
+    telemetry.tracer.finish(span);
+    telemetry.tracer.finish(root);
+    let error = match started {
         // The message was delivered again.
         Ok(Start::Ended) => return Ok(json!({"run_id": run_id, "status": "ended"})),
         Ok(Start::Waiting) => {
-            tracing::warn!(run = %run_id, "the run waits for the shared call budget; the sweeper starts it again");
+            tracing::warn!(run_id = %run_id, "the run waits for the shared call budget; the sweeper starts it again");
             return Ok(json!({"run_id": run_id, "status": "waiting"}));
         }
         Ok(Start::Planned(plan)) => {
-            tracing::info!(run = %run_id, batches = plan.batches.len(), calls = plan.calls(), "run started");
+            tracing::info!(run_id = %run_id, batches = plan.batches.len(), calls = plan.calls(), "run started");
             return Ok(
                 json!({"run_id": run_id, "status": "begun", "batches": plan.batches.len(), "calls": plan.calls()}),
             );
@@ -235,7 +252,7 @@ async fn start_run(
         Err(error @ Error::Retry { .. }) => return Err(error),
         Err(error) => error,
     };
-    tracing::error!(run = %run_id, %error, "cannot start the run");
+    tracing::error!(run_id = %run_id, %error, "cannot start the run");
     let reason = error.to_string();
     let summary = Summary {
         seconds: (begun.elapsed().as_secs_f64() * 1e3).round() / 1e3,
@@ -247,11 +264,18 @@ async fn start_run(
         Ok(false) => {}
         Ok(true) => telemetry.ended(invocation.at, &summary),
         Err(error) => {
-            tracing::error!(run = %run_id, %error, "cannot write the run's summary");
+            tracing::error!(run_id = %run_id, %error, "cannot write the run's summary");
             telemetry.ended(invocation.at, &summary);
         }
     }
-    bus.publish(Event::RunFailed { run_id: run_id.to_string(), reason: reason.clone() })
+    let details = Details {
+        since: Some(invocation.at),
+        is_retried: summary.is_retried(),
+        traceparent,
+        ..Details::default()
+    };
+    let (run, step) = (run_id.to_string(), Step::Plan);
+    bus.publish(Event::RunFailed { run_id: run, step, reason: reason.clone(), details })
         .await?;
     Ok(json!({"run_id": run_id, "status": "failed", "reason": reason}))
 }

@@ -13,6 +13,7 @@ pub mod planner;
 mod retry;
 pub mod sweep;
 pub mod universe;
+pub mod watch;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +33,7 @@ use findata_pipeline::{
         stage::{self, Stage},
     },
     run::{Options, Request, RunId},
+    summary::ClientUsage,
 };
 use market::Market;
 use planner::{Planned, bulk::BulkSelection};
@@ -80,6 +82,8 @@ pub async fn handle(
                 }
             };
             plan.corrections = Some(corrections);
+            plan.planning_client = fmp.usage();
+            plan.traceparent = request.traceparent.clone();
             if stage::write_json_once(stage, &ledger::plan_key(&request.run_id), &plan).await? {
                 plan
             } else {
@@ -103,6 +107,7 @@ pub async fn handle(
 pub async fn plan_nothing(request: &Request, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
     let mut plan = Plan::without_tasks(&request.run_id, request.options.clone());
     plan.corrections = Some(corrections_of(request, stage, clock).await?);
+    plan.traceparent = request.traceparent.clone();
     stage::write_json_once(stage, &ledger::plan_key(&request.run_id), &plan).await?;
     ledger::close_fetching(stage, &request.run_id).await?;
     Ok(plan)
@@ -218,7 +223,9 @@ async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &
         landed: Vec::new(),
         planning_calls: 0,
         planning_bytes: 0,
+        planning_client: ClientUsage::default(),
         corrections: None,
+        traceparent: None,
     })
 }
 
@@ -250,7 +257,9 @@ async fn plan(
         landed: members.landed,
         planning_calls: members.calls,
         planning_bytes: members.bytes,
+        planning_client: ClientUsage::default(),
         corrections: None,
+        traceparent: None,
     };
     Ok((plan, unknown))
 }

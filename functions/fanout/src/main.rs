@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use chrono::{Days, Duration};
 use findata_aws::{
     SdkConfig,
     eventbridge::EventBridge,
@@ -14,6 +15,7 @@ use findata_domain::{Result, clock::AnyClock};
 use findata_fanout::{
     command::Defaults,
     event::{self, Invocation},
+    watch::Watch,
 };
 use findata_fmp::{Deadline, Fmp, FmpAccess};
 use findata_pipeline::telemetry::Telemetry;
@@ -31,6 +33,7 @@ struct Fanout {
     bus: EventBridge,
     clock: AnyClock,
     telemetry: Telemetry,
+    watch: Watch,
 }
 
 impl Function for Fanout {
@@ -45,6 +48,10 @@ impl Function for Fanout {
             plan_limits: access.plan.plan_limits(access.kind),
             ttl,
         };
+        let watch = Watch {
+            late_after: environment.parsed("FINDATA_LATE_MINUTES").map(Duration::minutes),
+            stale_after: environment.parsed("FINDATA_SILENT_DAYS").map(Days::new),
+        };
         let (clock, telemetry) = (environment.clock(), environment.telemetry());
         let (config, place) = environment.open().await?;
         Ok(Fanout {
@@ -52,13 +59,18 @@ impl Function for Fanout {
             secret,
             fmp: OnceCell::new(),
             defaults,
-            stage: S3Stage::new(&config, place),
+            stage: S3Stage::new(&config, place.clone()),
             queue: SqsQueue::new(&config, queue),
-            bus: EventBridge::new(&config, bus),
+            bus: EventBridge::new(&config, bus).for_stage(&place),
             clock,
             telemetry,
+            watch,
             config,
         })
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     async fn handle(&self, input: Value, invocation: lambda::Invocation) -> Result<Value> {
@@ -84,6 +96,7 @@ impl Function for Fanout {
             &self.bus,
             &self.clock,
             &self.telemetry,
+            self.watch,
         )
         .await
     }

@@ -85,7 +85,7 @@ pub(crate) async fn due(
     };
     match is_first {
         true => {
-            tracing::warn!(run = %first, %retry, number, "retrying a scheduled run");
+            tracing::warn!(run_id = %first, retry_run_id = %retry, attempt = number, "retrying a scheduled run");
             request(first, &retry, stage).await
         }
         // Another sweep has listed a retry, and starts it.

@@ -18,12 +18,13 @@ use findata_pipeline::{
         queue::Queue,
         stage::{self, Stage},
     },
-    run::{Request, RunId},
+    run::{Request, RunId, Step},
     summary::Summary,
+    telemetry::Telemetry,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::retry;
+use crate::{retry, watch::Watch};
 
 /// Days before today in which the sweeper looks for open runs.
 const DAYS_BACK: u64 = 3;
@@ -63,16 +64,6 @@ pub struct Swept {
     pub due: Vec<Request>,
 }
 
-/// The step that a run has not finished.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Step {
-    Plan,
-    Fetch,
-    Load,
-    Compute,
-}
-
 /// A run's open step, stored in its ledger as `swept.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct OpenStep {
@@ -86,8 +77,8 @@ struct OpenStep {
     progress: usize,
 }
 
-/// Sweeps once. `patience`, if given, replaces the patience of every step; `now` is the real
-/// clock's time.
+/// Sweeps once. `patience`, if given, replaces the patience of every step; `watch` says when delays are
+/// announced; `now` is the real clock's time.
 ///
 /// # Errors
 /// The stage's, the queue's and the bus's errors.
@@ -97,6 +88,8 @@ pub async fn sweep(
     bus: &impl Bus,
     now: DateTime<Utc>,
     patience: Option<Duration>,
+    watch: Watch,
+    telemetry: &Telemetry,
 ) -> Result<Swept> {
     let mut swept = Swept::default();
     let runs = recent_runs(stage, now).await?;
@@ -105,11 +98,16 @@ pub async fn sweep(
         let age = run.started().map_or(0.0, |started| (now - started).as_seconds_f64() / 60.0);
         swept.oldest_minutes = swept.oldest_minutes.max(age);
         if keys.contains(&ledger::plan_key(run)) {
-            recover_run(run, keys, stage, queue, bus, now, patience, &mut swept).await?;
+            recover_run(run, keys, stage, queue, bus, now, patience, telemetry, &mut swept).await?;
         } else if keys.contains(&ledger::request_key(run)) {
-            restart_run(run, stage, bus, now, patience, &mut swept).await?;
+            restart_run(run, stage, bus, now, patience, telemetry, &mut swept).await?;
         }
     }
+    // Announcements come after all recoveries, which a broken bus must not prevent.
+    for (run, keys) in runs.iter().filter(|(run, keys)| !keys.contains(&ledger::summary_key(run))) {
+        watch.check_open(run, open_step(run, keys), keys, stage, bus, now).await?;
+    }
+    watch.check_fresh(&runs, stage, bus, now).await?;
     swept.due.extend(retry::due(&runs, stage, now, patience).await?);
     Ok(swept)
 }
@@ -139,6 +137,7 @@ async fn restart_run(
     bus: &impl Bus,
     now: DateTime<Utc>,
     patience: Option<Duration>,
+    telemetry: &Telemetry,
     swept: &mut Swept,
 ) -> Result<()> {
     if due_recovery(run, Step::Plan, 0, stage, now, patience).await?.is_none() {
@@ -148,28 +147,51 @@ async fn restart_run(
     let request: Option<Request> = stage::read_json(stage, &ledger::request_key(run)).await?;
     match request {
         Some(request) if age < MAX_PLANNING || patience.is_some() => {
-            tracing::warn!(%run, "starting a run without a plan again");
+            tracing::warn!(run_id = %run, "starting a run without a plan again");
             swept.due.push(request);
         }
         _ => {
             let reason = format!("the run could not be planned within {} hours", MAX_PLANNING.num_hours());
             let summary = Summary::failed(run, run.started().unwrap_or(now), &reason);
-            close_as_failed(&summary, reason, stage, bus, swept).await?;
+            close_as_failed(&summary, Step::Plan, reason, stage, bus, now, telemetry, swept).await?;
         }
     }
     Ok(())
 }
 
+/// The step that a run has not finished.
+fn open_step(run: &RunId, keys: &BTreeSet<String>) -> Step {
+    let has = |key: String| keys.contains(&key);
+    match (has(ledger::plan_key(run)), has(ledger::staged_key(run)), has(ledger::loaded_key(run))) {
+        (false, ..) => Step::Plan,
+        (true, false, _) => Step::Fetch,
+        (true, true, false) => Step::Load,
+        (true, true, true) => Step::Compute,
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 async fn close_as_failed(
     summary: &Summary,
+    step: Step,
     reason: String,
     stage: &impl Stage,
     bus: &impl Bus,
+    now: DateTime<Utc>,
+    telemetry: &Telemetry,
     swept: &mut Swept,
 ) -> Result<()> {
     let run = &summary.run_id;
+    let seconds = (now - summary.started_at).as_seconds_f64().max(0.0).round();
+    let summary = &Summary { seconds, ..summary.clone() };
     if stage::write_json_once(stage, &ledger::summary_key(run), summary).await? {
-        bus.publish(Event::RunFailed { run_id: run.to_string(), reason }).await?;
+        let function = if step == Step::Load { "load" } else { "analytics" };
+        match stage.get(&ledger::blocker_key(run, function)).await? {
+            None => telemetry.ended(now, summary),
+            Some(_) => telemetry.ended_after_failure(now, summary),
+        }
+        let details = ledger::waiting_details(run, stage).await;
+        bus.publish(Event::RunFailed { run_id: run.to_string(), step, reason, details }).await?;
     }
     swept.closed += 1;
     swept.failed += 1;
@@ -185,18 +207,15 @@ async fn recover_run(
     bus: &impl Bus,
     now: DateTime<Utc>,
     patience: Option<Duration>,
+    telemetry: &Telemetry,
     swept: &mut Swept,
 ) -> Result<()> {
-    let step = match (keys.contains(&ledger::staged_key(run)), keys.contains(&ledger::loaded_key(run))) {
-        // The invocation that recorded the last batch may have died before it closed the step.
-        (false, _) if ledger::close_fetching(stage, run).await? => {
-            swept.announced += 1;
-            return Ok(());
-        }
-        (false, _) => Step::Fetch,
-        (true, false) => Step::Load,
-        (true, true) => Step::Compute,
-    };
+    let step = open_step(run, keys);
+    // The invocation that recorded the last batch may have died before it closed the step.
+    if step == Step::Fetch && ledger::close_fetching(stage, run).await? {
+        swept.announced += 1;
+        return Ok(());
+    }
     let is_progress = |key: &&String| {
         key.starts_with(&ledger::batches_prefix(run)) || key.starts_with(&ledger::checkpoints_prefix(run))
     };
@@ -204,7 +223,7 @@ async fn recover_run(
     let Some(recoveries) = due_recovery(run, step, progress, stage, now, patience).await? else {
         return Ok(());
     };
-    tracing::warn!(%run, ?step, recoveries, "recovering a stalled run");
+    tracing::warn!(run_id = %run, step = step.as_str(), attempt = recoveries, "recovering a stalled run");
     // A sweep with an explicit patience, requested by a person, never closes a run.
     let give_up = recoveries > MAX_RECOVERIES && patience.is_none();
     match step {
@@ -231,7 +250,7 @@ async fn recover_run(
             let plan = ledger::plan(stage, run).await?;
             let reason = blocker_reason(run, step, stage).await?;
             let summary = Summary::abandoned(&plan, run.started().unwrap_or(now), &reason);
-            close_as_failed(&summary, reason, stage, bus, swept).await?;
+            close_as_failed(&summary, step, reason, stage, bus, now, telemetry, swept).await?;
         }
         Step::Load => rewrite(&ledger::staged_key(run), stage, swept).await?,
         Step::Compute => rewrite(&ledger::loaded_key(run), stage, swept).await?,

@@ -54,19 +54,28 @@ pub async fn handle(
         now,
     };
     let mut warehouse = warehouse;
-    step.run(async || {
+    let mut span = telemetry.tracer.load(&run, stage).await;
+    let response = step.run(&mut span, async |span| {
         let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;
         bind_warehouse(stage, *warehouse, &run).await?;
         let loaded = ledger::runs_with("loaded.json", &stage.list("runs/").await?);
         for missing in missing_runs(loaded, *warehouse).await? {
             refill_run(&missing, stage, *warehouse, clock).await?;
         }
+        let was_loaded = stage.get(&ledger::loaded_key(&run)).await?.is_some();
         let loaded = crate::handle(&run, stage, *warehouse, clock).await?;
+        if !was_loaded {
+            span.become_load_of(&run);
+        }
         let rows: u64 = loaded.rows.values().map(|rows| rows.staged).sum();
-        tracing::info!(%run, rows, seconds = loaded.seconds, "loaded the run");
+        span.set("rows", rows);
+        span.set("statements", loaded.warehouse.statements);
+        tracing::info!(run_id = %run, rows, seconds = loaded.seconds, "loaded the run");
         Ok(json!({"run_id": run, "status": "loaded", "rows": rows}))
-    })
-    .await
+    });
+    let response = response.await;
+    telemetry.tracer.finish(span);
+    response
 }
 
 /// Loads the ticks that have landed since the last load. A failure is returned, because no ledger
@@ -82,6 +91,6 @@ async fn load_ticks(
     let Some(loaded) = load_new_ticks(&run, stage, warehouse, clock, keep_days).await? else {
         return Ok(json!({"status": "nothing to load"}));
     };
-    tracing::info!(files = loaded.files, ticks = loaded.ticks, bars = loaded.bars, "loaded ticks");
+    tracing::info!(run_id = %run, files = loaded.files, ticks = loaded.ticks, bars = loaded.bars, "loaded ticks");
     Ok(json!({"run_id": run, "status": "loaded", "ticks": loaded}))
 }

@@ -174,8 +174,11 @@ pub(crate) async fn decide(
             let is_successor = is_successor(&change, warehouse).await?;
             tracing::info!(
                 symbol = change.symbol,
-                new_cik = change.new_cik,
-                is_successor,
+                reason = if is_successor {
+                    "it is a successor"
+                } else {
+                    "it is another company"
+                },
                 "the filer changed"
             );
             let mut statements = change.decided(is_successor);

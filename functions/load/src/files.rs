@@ -49,7 +49,7 @@ pub(crate) async fn load_files(
         staged.files.iter().filter(|file| !loaded.contains_key(&file.key)).cloned().collect();
     let damaged = warehouse.damaged_files(&pending).await?;
     for reason in damaged.values() {
-        tracing::warn!(%run, reason, "a landing file cannot be loaded: `retry` or the next run fetches its rows again");
+        tracing::warn!(run_id = %run, reason, "a landing file cannot be loaded: `retry` or the next run fetches its rows again");
     }
     pending.retain(|file| !damaged.contains_key(&file.key));
     for dataset in catalog::CATALOG {

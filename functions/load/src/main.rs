@@ -3,6 +3,7 @@
 use findata_aws::lambda::{Function, Invocation, RuntimeError, serve, step::StepFunction};
 use findata_domain::Result;
 use findata_load::event;
+use findata_pipeline::telemetry::Telemetry;
 use findata_snowflake::{SECRET_VARIABLE, Settings, Snowflake};
 use serde_json::Value;
 
@@ -11,6 +12,10 @@ struct Load(StepFunction);
 impl Function for Load {
     async fn open() -> Result<Self> {
         StepFunction::open().await.map(Load)
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
     }
 
     async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {

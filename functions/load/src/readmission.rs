@@ -42,7 +42,7 @@ pub(crate) async fn readmit(fence: &mut WriteFence, warehouse: &mut impl Warehou
         };
         let (run, dataset) = (first.run.clone(), first.dataset);
         found.retain(|row| row.run == run && row.dataset == dataset);
-        tracing::info!(%run, dataset = dataset.name, rows = found.len(), "typing quarantined rows of an earlier build again");
+        tracing::info!(run_id = %run, dataset = dataset.name, rows = found.len(), "typing quarantined rows of an earlier build again");
         fill_incoming(dataset, &found, warehouse).await?;
         warehouse.execute(&sql::new_rows(dataset)).await?;
         let restated = restatements::restated_rows(dataset);

@@ -61,7 +61,7 @@ pub async fn refill_run(
     let mut repaired = Vec::new();
     if let Err(Error::Damaged(reason)) = &recorded {
         repaired = ledger::repair(run, stage, clock.now()).await?;
-        tracing::warn!(%run, reason, ?repaired, "repaired the ledger of a run");
+        tracing::warn!(run_id = %run, reason, objects = repaired.len(), "repaired the ledger of a run");
         recorded = read(run, stage).await;
     }
     let Some((mut staged, mut entries)) = recorded? else {
@@ -72,7 +72,7 @@ pub async fn refill_run(
     if let Some(loaded) = loaded {
         staged.files.retain(|file| !loaded.unchanged_files.contains(&file.key));
     }
-    tracing::info!(%run, "loading a run that the warehouse does not have");
+    tracing::info!(run_id = %run, "loading a run that the warehouse does not have");
     warehouse.begin_step(run, FUNCTION, "refill");
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     ahead::correct_again(run, &entries, &mut fence, warehouse).await?;

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use chrono::{DateTime, Utc};
 use findata_analytics::HostMetrics;
 use findata_domain::{Result, clock::Clock};
-use findata_fmp::{CallContext, Fmp, MAX_CALL_TIME};
+use findata_fmp::{CallContext, Fmp};
 use findata_models::Models;
 use findata_pipeline::{
     binding::bind_warehouse,
@@ -17,7 +17,8 @@ use findata_pipeline::{
     ports::{stage::Stage, warehouse::Warehouse},
     prune,
     run::{Request, RunId},
-    summary::{BudgetUse, Connections, Summary},
+    summary::{ClientUsage, Summary},
+    telemetry::trace::{Span, Tracer},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +58,8 @@ pub struct Host<S, W, C> {
     pub prune_before: Option<DateTime<Utc>>,
     /// Cancelled when the user asks to stop fetching.
     pub stop: CancellationToken,
+    /// Collects the spans of the run.
+    pub tracer: Tracer,
     /// Set when data of earlier runs was loaded first; the summary does not count it.
     pub continued_earlier_runs: bool,
 }
@@ -67,14 +70,34 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     /// # Errors
     /// The error that stopped the run before its summary was written; `Interrupted` if the user stopped it.
     pub async fn run(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
+        let mut root = self.tracer.request(&request.run_id, request.traceparent.as_deref());
+        let summary = self.run_within(&root, request, progress).await;
+        root.fail(&summary);
+        self.tracer.finish(root);
+        summary
+    }
+
+    async fn run_within(
+        &mut self,
+        root: &Span,
+        request: &Request,
+        progress: &impl Progress,
+    ) -> Result<Summary> {
         let bus = LocalBus::default();
         self.continue_earlier_runs(&request.run_id, &bus).await?;
         let mut stopwatch = Stopwatch::start();
         let queue = LocalQueue::default();
         let (run, max_calls) = (request.run_id.clone(), request.options.max_calls);
         self.fmp.begin(&CallContext { run, begun: self.started_at, max_calls });
+        let mut span = self.tracer.child("plan", root, &request.run_id);
+        let traced = |traceparent| Request { traceparent: Some(traceparent), ..request.clone() };
+        let traced = span.traceparent().map(traced);
+        let planning = traced.as_ref().unwrap_or(request);
         let plan =
-            findata_fanout::handle(request, &self.fmp, &self.stage, &queue, self.clock.as_ref()).await?;
+            findata_fanout::handle(planning, &self.fmp, &self.stage, &queue, self.clock.as_ref()).await;
+        span.fail(&plan);
+        self.tracer.finish(span);
+        let plan = plan?;
         stopwatch.lap("plan");
         progress.planned(&plan);
         // The queue has the tasks, and the plan of 50,000 symbols takes 100 MB.
@@ -117,11 +140,20 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             bind_warehouse(&self.stage, &mut self.warehouse, run).await?;
             self.refill(ledger::runs_with("loaded.json", &keys)).await?;
         }
-        findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await?;
+        let mut span = self.tracer.load(run, &self.stage).await;
+        let loaded = findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await;
+        span.become_load_of(run);
+        span.fail(&loaded);
+        self.tracer.finish(span);
+        loaded?;
         stopwatch.lap("load");
         progress.stage_started("compute");
         let metrics = self.metrics(stopwatch);
-        let summary = self.compute(run, bus, &metrics).await?;
+        let mut span = self.tracer.analytics(run, &self.stage).await;
+        let summary = self.compute(run, bus, &metrics).await;
+        span.fail(&summary);
+        self.tracer.finish(span);
+        let summary = summary?;
         self.warehouse.close().await?;
         self.prune().await;
         Ok(summary)
@@ -132,7 +164,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     async fn prune(&self) {
         let Some(before) = self.prune_before else { return };
         match prune::prune_daily(&self.stage, before, self.started_at).await {
-            Ok(pruned) => tracing::info!(pruned.runs, pruned.objects, "pruned the stage"),
+            Ok(pruned) => tracing::info!(runs = pruned.runs, objects = pruned.objects, "pruned the stage"),
             Err(error) => tracing::warn!(%error, "could not prune the stage"),
         }
     }
@@ -152,23 +184,16 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     }
 
     fn metrics(&self, stopwatch: Stopwatch) -> HostMetrics {
-        let stats = self.fmp.stats();
+        let ClientUsage { budget, connections } = self.fmp.usage();
         HostMetrics {
             started_at: self.started_at,
             seconds: stopwatch.started.elapsed().as_secs_f64(),
             stages: stopwatch.stages,
-            budget: BudgetUse {
-                waited_seconds: stats.waited_seconds(),
-                limit_per_minute: self.fmp.per_minute(),
-                limit_answers: stats.limit_answers(),
-                limit_seconds: stats.limit_seconds(),
-                retry_seconds: stats.retry_seconds(),
-                longest_call_seconds: stats.longest_seconds(),
-                max_call_seconds: MAX_CALL_TIME.as_secs_f64(),
-            },
-            connections: Connections { opened: stats.opened(), peak: stats.peak() },
+            budget,
+            connections,
             stage_puts: self.stage.puts(),
             lambda_memory: 0.0,
+            ..HostMetrics::default()
         }
     }
 }

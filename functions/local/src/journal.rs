@@ -189,7 +189,7 @@ impl Journal for BatchJournal {
             None => Ok(()),
         });
         if let Err(error) = written {
-            tracing::warn!(%error, path = %self.path.display(), "cannot write answers to the journal: if the process is killed, their calls are repeated");
+            tracing::warn!(%error, key = %self.path.display(), "cannot write answers to the journal: if the process is killed, their calls are repeated");
             // Answers after an incomplete one could not be read, so the incomplete one is cut off.
             // If that fails too, no more answers are appended.
             if complete.and_then(|length| file.set_len(length)).is_err() {

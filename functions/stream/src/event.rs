@@ -51,9 +51,9 @@ pub async fn handle(
     telemetry.emit(
         now,
         &[
-            ("Ticks", counts.ticks as f64, "Count"),
-            ("TicksQuarantined", counts.quarantined as f64, "Count"),
-            ("TicksLate", counts.late as f64, "Count"),
+            ("Ticks", counts.ticks as f64),
+            ("TicksQuarantined", counts.quarantined as f64),
+            ("TicksLate", counts.late as f64),
         ],
     );
     Ok(response)

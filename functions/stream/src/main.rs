@@ -24,6 +24,10 @@ impl Function for Stream {
         Ok(Stream { stage: S3Stage::new(&config, place), telemetry })
     }
 
+    fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
     async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {
         let event = KinesisEvent::deserialize(input)
             .map_err(|e| Error::Reject(format!("not a Kinesis event: {e}")))?;

@@ -8,9 +8,9 @@ use aws_sdk_eventbridge::{
     config::retry::RetryConfig,
     types::{PutEventsRequestEntry, PutEventsResultEntry},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{MAX_ATTEMPTS, failure};
+use super::{MAX_ATTEMPTS, failure, s3_stage::Location};
 use findata_domain::{Error, Result};
 use findata_pipeline::ports::bus::{Bus, Event, SOURCE};
 
@@ -19,6 +19,8 @@ use findata_pipeline::ports::bus::{Bus, Event, SOURCE};
 pub struct EventBridge {
     client: Client,
     name: String,
+    /// URL of the stage, for the commands in notices.
+    stage: String,
 }
 
 impl EventBridge {
@@ -26,7 +28,17 @@ impl EventBridge {
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         let retry = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
         let config = aws_sdk_eventbridge::config::Builder::from(config).retry_config(retry).build();
-        EventBridge { client: Client::from_conf(config), name: name.into() }
+        EventBridge {
+            client: Client::from_conf(config),
+            name: name.into(),
+            stage: String::new(),
+        }
+    }
+
+    /// Sets the URL of the stage, which notices name in their commands.
+    #[must_use]
+    pub fn for_stage(self, stage: &Location) -> Self {
+        EventBridge { stage: stage.to_string(), ..self }
     }
 
     /// Publishes an event with source `findata`.
@@ -49,7 +61,7 @@ impl EventBridge {
             let code = |entry: &PutEventsResultEntry| entry.error_code.clone();
             match put.entries.unwrap_or_default().iter().find_map(code) {
                 None => return Ok(()),
-                Some(code) => tracing::warn!(bus = self.name, code, "EventBridge rejected the event"),
+                Some(code) => tracing::warn!(event = detail_type, code, "EventBridge rejected the event"),
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
@@ -60,8 +72,13 @@ impl EventBridge {
 
 impl Bus for EventBridge {
     async fn publish(&self, event: Event) -> Result<()> {
-        let event = serde_json::to_value(&event)
+        // The bus has the name of the stack.
+        let notice = event.notice(&self.name, &self.stage);
+        let mut event = serde_json::to_value(&event)
             .map_err(|e| Error::Stop(format!("cannot serialize the event: {e}")))?;
+        if let Some(notice) = notice {
+            event["detail"]["notice"] = json!(notice);
+        }
         let detail_type = event["detail-type"].as_str().unwrap_or_default();
         self.put(detail_type, &event["detail"]).await
     }

@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use reqwest::{Client, redirect};
+use reqwest::{Client, ClientBuilder, redirect};
 
 use findata_domain::{Error, Result};
 
@@ -26,6 +26,14 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 struct Reqwest(Client);
 
+/// The settings that all HTTP clients of this crate share.
+pub(super) fn builder() -> ClientBuilder {
+    // The first call installs the process-wide crypto provider; later calls have no effect.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    // Following a redirect would send the signature, or a secret header, to another host.
+    Client::builder().redirect(redirect::Policy::none())
+}
+
 /// Creates the HTTP client for the SDK.
 ///
 /// # Errors
@@ -34,16 +42,12 @@ pub(super) fn client() -> Result<SharedHttpClient> {
     Ok(SharedHttpClient::new(Reqwest(plain_client()?)))
 }
 
-/// Creates an HTTP client without redirects.
+/// Creates an HTTP client with the timeouts of requests to AWS.
 ///
 /// # Errors
 /// `Config` if HTTPS cannot be set up.
 pub(super) fn plain_client() -> Result<Client> {
-    // The first call installs the process-wide crypto provider; later calls have no effect.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    Client::builder()
-        // Following a redirect would send the signature to another host.
-        .redirect(redirect::Policy::none())
+    builder()
         .connect_timeout(Duration::from_secs(5))
         .timeout(REQUEST_TIMEOUT)
         .build()

@@ -8,6 +8,7 @@ pub mod eventbridge;
 mod http;
 pub mod inspect;
 pub mod lambda;
+pub mod otlp;
 pub mod s3_stage;
 pub mod secrets;
 pub mod sqs;

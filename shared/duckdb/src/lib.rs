@@ -154,7 +154,7 @@ impl Warehouse for DuckDb {
         let started = Instant::now();
         let changed = self.change(Change::Statement(sql.to_owned()));
         let head: String = sql.chars().take(100).collect();
-        tracing::debug!(seconds = started.elapsed().as_secs_f64(), head, "statement");
+        tracing::debug!(seconds = started.elapsed().as_secs_f64(), statement = head, "statement");
         changed
     }
 

@@ -34,6 +34,7 @@ use findata_domain::{Result, clock::SystemClock};
 use findata_pipeline::{
     ports::stage::{Stage, memory::MemoryStage},
     run::RunId,
+    summary::{BudgetUse, ClientUsage, Connections},
 };
 
 pub use bulk::{BULK_PAUSE, BulkAnswer, BulkOutcome, Records};
@@ -64,6 +65,8 @@ pub struct Fmp {
     halted: watch::Sender<Option<Failure>>,
     /// The run that the client works for.
     run: Mutex<Option<RunId>>,
+    /// The counters when the invocation began.
+    before: Mutex<ClientUsage>,
 }
 
 impl Fmp {
@@ -106,6 +109,7 @@ impl Fmp {
             stats,
             halted: watch::Sender::new(None),
             run: Mutex::new(None),
+            before: Mutex::default(),
         })
     }
 
@@ -143,6 +147,8 @@ impl Fmp {
             let keep = same_run && matches!(halted, Some(Failure::LimitedKey(_)));
             !keep && halted.take().is_some()
         });
+        self.stats.reset_maxima();
+        *lock(&self.before) = self.total_usage();
         self.breakers.begin();
         self.retry_budget.begin();
         self.rate_limiter.begin(context);
@@ -161,6 +167,33 @@ impl Fmp {
     /// The counters of this client.
     pub fn stats(&self) -> &ClientStats {
         &self.stats
+    }
+
+    /// How the client was used since the invocation began.
+    pub fn usage(&self) -> ClientUsage {
+        let (mut usage, before) = (self.total_usage(), *lock(&self.before));
+        usage.budget.waited_seconds -= before.budget.waited_seconds;
+        usage.budget.limit_answers -= before.budget.limit_answers;
+        usage.budget.limit_seconds -= before.budget.limit_seconds;
+        usage.budget.retry_seconds -= before.budget.retry_seconds;
+        usage.connections.opened -= before.connections.opened;
+        usage
+    }
+
+    fn total_usage(&self) -> ClientUsage {
+        let stats = &self.stats;
+        ClientUsage {
+            budget: BudgetUse {
+                waited_seconds: stats.waited_seconds(),
+                limit_per_minute: self.per_minute,
+                limit_answers: stats.limit_answers(),
+                limit_seconds: stats.limit_seconds(),
+                retry_seconds: stats.retry_seconds(),
+                longest_call_seconds: stats.longest_seconds(),
+                max_call_seconds: MAX_CALL_TIME.as_secs_f64(),
+            },
+            connections: Connections { opened: stats.opened(), peak: stats.peak() },
+        }
     }
 
     /// The maximum number of calls in flight.

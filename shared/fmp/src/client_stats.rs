@@ -67,6 +67,12 @@ impl ClientStats {
         seconds(&self.longest_micros)
     }
 
+    /// Starts to measure the peak and the longest call again.
+    pub(super) fn reset_maxima(&self) {
+        self.peak.store(self.in_flight(), Relaxed);
+        self.longest_micros.store(0, Relaxed);
+    }
+
     pub(super) fn call_failed(&self) {
         self.failed.fetch_add(1, Relaxed);
     }

@@ -39,7 +39,7 @@ impl RetryBudget {
             .is_ok();
         if !taken {
             tracing::warn!(
-                most,
+                limit = most,
                 "too many calls failed: the retry budget is used up; every two calls add one retry to it"
             );
         }

@@ -80,6 +80,9 @@ pub struct CommandInput {
     /// Hard limit on calls to FMP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u64>,
+    /// The W3C trace context of the requester. A malformed one is ignored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// How long data counts as fresh, by dataset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<TtlOverrides>,

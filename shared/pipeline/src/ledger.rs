@@ -20,24 +20,24 @@ use crate::{
     bulk_progress::BulkPhase,
     plan::{BatchMessage, FetchMode, Plan, PlanOutline, Task},
     ports::{
-        bus::{Bus, Event},
+        bus::{Bus, Details, Event, NAMED},
         stage::{self, Stage},
     },
-    run::RunId,
+    run::{RunId, Step},
 };
 use findata_domain::{Error, Result};
 
 pub use closing::{close_after, close_fetching};
 pub use keys::{
-    batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, checkpoints_prefix, loaded_key,
-    loads_again, plan_key, request_key, retries_key, staged_key, summary_key, wait_key,
+    batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, checkpoints_prefix, late_key,
+    loaded_key, loads_again, plan_key, request_key, retries_key, staged_key, summary_key, wait_key,
 };
 pub use objects::{BatchEntry, Blocker, Loaded, Staged};
 pub use outcome::{Outcome, TaskRecord};
 pub use repair::repair;
 
 /// Records a problem that stops a function's work on a run until a person fixes it. The first
-/// record of a run and function also publishes `RunFailed`.
+/// record of a run and function also publishes `RunFailed`. Returns whether this is the first record.
 ///
 /// # Errors
 /// The stage's and the bus's errors.
@@ -48,13 +48,29 @@ pub async fn record_blocker(
     stage: &impl Stage,
     bus: &impl Bus,
     now: DateTime<Utc>,
-) -> Result<()> {
+    traceparent: Option<String>,
+) -> Result<bool> {
+    let step = if function == "load" { Step::Load } else { Step::Compute };
     let blocker = Blocker { reason: error.to_string(), at: now };
-    if stage::write_json_once(stage, &blocker_key(run, function), &blocker).await? {
-        let reason = format!("{function}: {}", blocker.reason);
-        bus.publish(Event::RunFailed { run_id: run.to_string(), reason }).await?;
+    let is_first = stage::write_json_once(stage, &blocker_key(run, function), &blocker).await?;
+    if is_first {
+        let details = Details { traceparent, ..waiting_details(run, stage).await };
+        let (run_id, reason) = (run.to_string(), format!("{function}: {}", blocker.reason));
+        bus.publish(Event::RunFailed { run_id, step, reason, details }).await?;
     }
-    Ok(())
+    Ok(is_first)
+}
+
+/// The details of a run whose data waits: it affects every company of the plan. A missing or damaged plan
+/// must not prevent the announcement.
+pub async fn waiting_details(run: &RunId, stage: &impl Stage) -> Details {
+    let details = Details::of_run(run);
+    let Ok(plan) = plan_outline(stage, run).await else {
+        return details;
+    };
+    let count = plan.symbols.len() as u64;
+    let affected = plan.symbols.iter().take(NAMED).map(ToString::to_string).collect();
+    Details { symbols: count, affected_symbols: count, affected, ..details }
 }
 
 /// Records the unfinished tasks of a batch as failed, so that its run can close. Keeps the results

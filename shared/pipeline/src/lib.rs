@@ -18,6 +18,7 @@ pub mod landing;
 pub mod ledger;
 pub mod metrics_file;
 pub mod named_universe;
+pub mod notice;
 pub mod plan;
 pub mod ports;
 pub mod prune;

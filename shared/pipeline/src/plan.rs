@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use crate::{
     corrections::Corrections,
     run::{Options, RunId},
+    summary::ClientUsage,
 };
 use findata_domain::Symbol;
 
@@ -59,13 +60,23 @@ pub struct BatchMessage {
     /// Number of successive deliveries in which the batch only waited.
     #[serde(default)]
     pub waits: u32,
+    /// Milliseconds that calls waited for the call budget in these deliveries.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited_ms: u64,
     /// Hard limit on the run's calls to FMP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u64>,
+    /// The W3C trace context of the span that sends the message, if traces are on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// Number of batches of the run, so that a delivery that is not the last one need not read the
     /// plan. `None` in messages of earlier builds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batches: Option<usize>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl BatchMessage {
@@ -76,7 +87,9 @@ impl BatchMessage {
             batch,
             checkpoints: 0,
             waits: 0,
+            waited_ms: 0,
             max_calls: None,
+            traceparent: None,
             batches: None,
         }
     }
@@ -94,6 +107,7 @@ impl BatchMessage {
             let batch = Batch { tasks, id: batch.id.clone(), ..*batch };
             BatchMessage {
                 max_calls,
+                traceparent: plan.traceparent.clone(),
                 batches: Some(count),
                 ..BatchMessage::new(run.clone(), batch)
             }
@@ -133,7 +147,7 @@ pub struct Renamed {
 }
 
 /// The plan of a run, stored in the run's ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan<B = Batch> {
     /// Id of the run.
     pub run_id: RunId,
@@ -160,10 +174,16 @@ pub struct Plan<B = Batch> {
     pub planning_calls: u64,
     /// Bytes received while planning.
     pub planning_bytes: u64,
+    /// How planning used the FMP client.
+    #[serde(default)]
+    pub planning_client: ClientUsage,
     /// The user's corrections of FMP's data; `None` in plans of earlier builds, which leave the
     /// corrections as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrections: Option<Corrections>,
+    /// The W3C trace context of the span that planned the run, if traces are on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// A plan whose batches are not in memory. With 50,000 symbols, they have 550,000 tasks.
@@ -184,7 +204,9 @@ impl Plan {
             datasets: Vec::new(),
             planning_calls: 0,
             planning_bytes: 0,
+            planning_client: ClientUsage::default(),
             corrections: None,
+            traceparent: None,
         }
     }
 

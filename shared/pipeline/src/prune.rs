@@ -142,6 +142,7 @@ mod tests {
             run_id: run.clone(),
             batches: vec!["b0".into()],
             files: files.iter().map(|key| file(key)).collect(),
+            traceparent: None,
         };
         stage::write_json_once(stage, &ledger::staged_key(run), &staged).await.unwrap();
         for key in

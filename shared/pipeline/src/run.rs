@@ -150,6 +150,9 @@ pub struct Request {
     /// them, fanout reads those on the stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrections: Option<Vec<Correction>>,
+    /// The W3C trace context of the requester, or of the span that plans the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// Number of quarters of each statement that a run fetches by default. Twelve months need four quarters
@@ -255,6 +258,32 @@ impl Default for Options {
             ttl: TtlOverrides::default(),
             index: Symbol::default_index(),
             plan_limits: PlanLimits::default(),
+        }
+    }
+}
+
+/// A step of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// fanout plans the calls.
+    Plan,
+    /// extract fetches the batches.
+    Fetch,
+    /// load copies the rows into the warehouse.
+    Load,
+    /// analytics computes and publishes the figures.
+    Compute,
+}
+
+impl Step {
+    /// Returns the step as written in objects and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Step::Plan => "plan",
+            Step::Fetch => "fetch",
+            Step::Load => "load",
+            Step::Compute => "compute",
         }
     }
 }

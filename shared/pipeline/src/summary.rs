@@ -65,8 +65,7 @@ pub struct Failure {
     pub no_such_symbol: bool,
 }
 
-/// How long calls to FMP waited, and the limits that apply to calls. All fields are zero for a run
-/// on Lambda, where these times are not collected.
+/// How long calls to FMP waited, and the limits that apply to calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct BudgetUse {
     /// Seconds that calls waited for the rate limiter, summed over all workers.
@@ -96,8 +95,33 @@ pub struct BudgetUse {
 pub struct Connections {
     /// Number of connections opened in the run.
     pub opened: u64,
-    /// Highest number of concurrent calls.
+    /// Highest number of concurrent calls; on Lambda, of one function.
     pub peak: u64,
+}
+
+/// How an FMP client was used in one invocation or in a whole run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClientUsage {
+    /// Waits for the rate limiter and for retries.
+    pub budget: BudgetUse,
+    /// HTTP connections.
+    pub connections: Connections,
+}
+
+impl ClientUsage {
+    /// Adds the use of another invocation.
+    pub fn add(&mut self, other: &ClientUsage) {
+        let (budget, added) = (&mut self.budget, &other.budget);
+        budget.waited_seconds += added.waited_seconds;
+        budget.limit_per_minute = budget.limit_per_minute.or(added.limit_per_minute);
+        budget.limit_answers += added.limit_answers;
+        budget.limit_seconds += added.limit_seconds;
+        budget.retry_seconds += added.retry_seconds;
+        budget.longest_call_seconds = budget.longest_call_seconds.max(added.longest_call_seconds);
+        budget.max_call_seconds = budget.max_call_seconds.max(added.max_call_seconds);
+        self.connections.opened += other.connections.opened;
+        self.connections.peak = self.connections.peak.max(other.connections.peak);
+    }
 }
 
 /// Cost of a run: counts and estimated prices.

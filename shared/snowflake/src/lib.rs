@@ -165,7 +165,12 @@ impl Snowflake {
         };
         self.count(statements, begun, result.is_ok());
         let head: String = statements.first().map(|s| s.sql.chars().take(100).collect()).unwrap_or_default();
-        tracing::debug!(seconds = begun.elapsed().as_secs_f64(), count = statements.len(), head, "statement");
+        tracing::debug!(
+            seconds = begun.elapsed().as_secs_f64(),
+            statements = statements.len(),
+            statement = head,
+            "statement"
+        );
         // If one of several statements has failed, those before it have been executed.
         let is_executed = |kind: &StatementKind| {
             result.is_ok() || (statements.len() > 1 && matches!(kind, StatementKind::CreateTemporary))

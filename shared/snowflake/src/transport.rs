@@ -102,7 +102,7 @@ pub(super) async fn send(
         match pauses.next().filter(|_| failure.is_transient()) {
             Some(pause) => {
                 retries += 1;
-                tracing::debug!(retries, "retrying a Snowflake request");
+                tracing::debug!(attempt = retries, "retrying a Snowflake request");
                 tokio::time::sleep(pause).await;
             }
             None => return Err(failure.error(is_open).into()),

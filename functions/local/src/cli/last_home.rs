@@ -98,7 +98,7 @@ impl LastHomes {
     pub(crate) fn note(&self, home: &Path, now: SystemTime) {
         let Some(file) = &self.file else { return };
         if let Err(error) = self.write(file, home, now) {
-            tracing::debug!(file = %file.display(), %error, "cannot note the home of this run");
+            tracing::debug!(key = %file.display(), %error, "cannot note the home of this run");
         }
     }
 

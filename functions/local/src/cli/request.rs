@@ -119,6 +119,7 @@ pub(crate) fn new_request(universe: Universe, input: CommandInput, config: &Reso
         options,
         retry_of: None,
         corrections: None,
+        traceparent: None,
     }
 }
 

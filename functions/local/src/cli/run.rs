@@ -14,6 +14,7 @@ use findata_pipeline::{
     ports::{stage::Stage, warehouse::Warehouse},
     run::{Request, RunId, Status, Universe},
     summary::Summary,
+    telemetry::trace::Tracer,
 };
 use findata_snowflake::Snowflake;
 
@@ -108,7 +109,7 @@ pub(super) async fn open_copy(
 fn set_aside(config: &ResolvedConfig, reason: &str) -> Result<(), Error> {
     if config.data_dir.warehouse.exists() {
         let kept = config.data_dir.set_warehouse_aside(Utc::now())?;
-        tracing::warn!(reason, kept = %kept.display(), "renamed the warehouse: building a new one from the stage");
+        tracing::warn!(reason, key = %kept.display(), "renamed the warehouse: building a new one from the stage");
     }
     Ok(())
 }
@@ -276,7 +277,10 @@ async fn execute_on(
     let source = SourceKind::of(&config.fmp_url);
     let clock = Arc::new(source.planning(config.clock));
     let receipt_clock = Arc::new(source.receipt(config.clock));
+    let exporter = config.exporter();
+    let tracer = if exporter.is_some() { Tracer::on() } else { Tracer::default() };
     let mut host = Host {
+        tracer: tracer.clone(),
         models,
         fmp: Arc::clone(&client),
         stage,
@@ -297,6 +301,9 @@ async fn execute_on(
         Work::Replay | Work::Rebuild => host.replay(request, &bars).await,
     };
     bars.finish();
+    if let Some(exporter) = exporter {
+        exporter.export(&tracer).await;
+    }
     if summary.is_err() && host.warehouse.is_billed() {
         // The first error is reported, so an error from closing is ignored; an unclosed session
         // times out.

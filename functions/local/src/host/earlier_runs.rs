@@ -82,16 +82,16 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         }
         for run in open {
             self.continued_earlier_runs = true;
-            tracing::info!(%run, "finishing an interrupted run");
+            tracing::info!(run_id = %run, "finishing an interrupted run");
             let mut finished = self.finish(&run, keys, bus).await;
             if let Err(Error::Damaged(reason)) = &finished {
                 let repaired = ledger::repair(&run, &self.stage, self.clock.now()).await?;
-                tracing::warn!(%run, reason, ?repaired, "repaired an interrupted run");
+                tracing::warn!(run_id = %run, reason, objects = repaired.len(), "repaired an interrupted run");
                 finished = self.finish(&run, keys, bus).await;
             }
             match finished {
                 Err(Error::Stop(reason) | Error::Reject(reason) | Error::Damaged(reason)) => {
-                    tracing::warn!(%run, reason, "an interrupted run cannot be finished");
+                    tracing::warn!(run_id = %run, reason, "an interrupted run cannot be finished");
                     let summary = match ledger::plan(&self.stage, &run).await {
                         Ok(plan) => Summary::abandoned(&plan, self.started_at, &reason),
                         Err(_) => Summary::failed(&run, self.started_at, &reason),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use findata_domain::{Error, Result, clock::Clock};
-use findata_extract::{BatchResult, Limit, journal};
+use findata_extract::{BatchResult, Limit, event, journal};
 use findata_fmp::Fmp;
 use findata_pipeline::{
     ledger::{self, Outcome},
@@ -31,11 +31,14 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             {
                 let (fmp, stage, clock) =
                     (Arc::clone(&self.fmp), self.stage.clone(), Arc::clone(&self.receipt_clock));
-                let journals = self.journals.clone();
+                let (journals, tracer) = (self.journals.clone(), self.tracer.clone());
                 let limit = Limit::default().or_when(self.stop.clone());
                 workers.spawn(async move {
-                    let result =
-                        fetch_batch(&delivery.message, &fmp, &stage, clock.as_ref(), limit, journals).await;
+                    let (mut span, message) =
+                        event::begin_span(&delivery.message, delivery.receive_count, &tracer);
+                    let result = fetch_batch(&message, &fmp, &stage, clock.as_ref(), limit, journals).await;
+                    span.fail(&result);
+                    tracer.finish(span);
                     (delivery, result)
                 });
             }
@@ -47,7 +50,8 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             let error = match result {
                 Ok(BatchResult::Done { .. }) => continue,
                 Ok(BatchResult::Rest(message)) => {
-                    queue.resume(*message);
+                    let traceparent = delivery.message.traceparent;
+                    queue.resume(BatchMessage { traceparent, ..*message });
                     continue;
                 }
                 Err(_) if self.stop.is_cancelled() => continue,

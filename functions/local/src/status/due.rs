@@ -82,6 +82,7 @@ pub(super) async fn read(
         options,
         retry_of: None,
         corrections: Some(Vec::new()),
+        traceparent: None,
     };
     let now = findata_fanout::preview(&request, stage, &Ahead(clock, TimeDelta::zero())).await?;
     let later = findata_fanout::preview(&request, stage, &Ahead(clock, AHEAD)).await?;

@@ -191,7 +191,7 @@ fn readable<T>(read: Result<T>, run: &RunId) -> Result<Option<T>> {
     match read {
         Ok(value) => Ok(Some(value)),
         Err(error @ (Error::Damaged(_) | Error::Retry { .. })) => {
-            tracing::warn!(%run, %error, "left out a run that cannot be read");
+            tracing::warn!(run_id = %run, %error, "left out a run that cannot be read");
             Ok(None)
         }
         Err(error) => Err(error),

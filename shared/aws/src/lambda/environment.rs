@@ -6,14 +6,19 @@ use std::{env, fmt::Display, str::FromStr};
 use aws_config::SdkConfig;
 use chrono::NaiveDate;
 use findata_domain::{Error, Result, Symbol, clock::AnyClock};
-use findata_pipeline::telemetry::Telemetry;
+use findata_pipeline::telemetry::{Telemetry, trace::Tracer};
 
-use crate::s3_stage::Location;
+use crate::{otlp, s3_stage::Location};
 
 /// The trimmed value of a variable; `None` if it is unset or empty.
 #[expect(clippy::disallowed_methods, reason = "the edge reads the environment")]
 pub(super) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// The name of the stack.
+pub(super) fn stack() -> Option<String> {
+    variable("FINDATA_STACK")
 }
 
 /// Reads a function's environment variables and collects the problems with them.
@@ -68,9 +73,14 @@ impl Environment {
         AnyClock::of(self.parsed::<NaiveDate>("FINDATA_TODAY"))
     }
 
-    /// The function's metrics, published under the stack name in `FINDATA_STACK`.
+    /// The function's metrics, published under the stack name in `FINDATA_STACK`, and its traces.
     pub fn telemetry(&self) -> Telemetry {
-        Telemetry::of(variable("FINDATA_STACK"))
+        let tracer = if variable(otlp::ENDPOINT).is_some() {
+            Tracer::on()
+        } else {
+            Tracer::default()
+        };
+        Telemetry::of(stack(), tracer)
     }
 
     /// The function's memory in GB; 0 outside Lambda.

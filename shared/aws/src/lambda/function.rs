@@ -10,12 +10,17 @@ use findata_domain::{
     Error, Result,
     clock::{Clock, SystemClock},
 };
+use findata_pipeline::telemetry::Telemetry;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::environment::variable;
+use super::{
+    environment::{stack, variable},
+    log::JsonLines,
+};
+use crate::otlp::Exporter;
 
 pub use lambda_runtime::Error as RuntimeError;
 
@@ -44,11 +49,15 @@ pub trait Function: Sized {
     /// Reads the environment and builds the clients. If this fails, the next invocation tries again.
     fn open() -> impl Future<Output = Result<Self>>;
 
+    /// The function's metrics and traces.
+    fn telemetry(&self) -> &Telemetry;
+
     /// Handles one invocation.
     fn handle(&self, input: Value, invocation: Invocation) -> impl Future<Output = Result<Value>>;
 }
 
-/// Serves invocations until Lambda ends the process. Logs go to standard output.
+/// Serves invocations until Lambda ends the process. Logs go to standard output, as JSON. Traces are exported
+/// at the end of each invocation, when all its work is done and its messages are sent.
 ///
 /// # Errors
 /// The errors of the Lambda runtime. An error of the function does not end the loop.
@@ -56,13 +65,16 @@ pub async fn serve<F: Function>() -> Result<(), RuntimeError> {
     let function = OnceCell::new();
     let function: &OnceCell<F> = &function;
     let level = variable("RUST_LOG").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let _ = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .without_time()
-        .with_ansi(false)
-        .with_target(false)
-        .try_init();
+    let name = variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "findata".into());
+    let log = JsonLines::of(name.clone());
+    let _ = tracing_subscriber::fmt().with_max_level(level).event_format(log.clone()).try_init();
+    let exporter = Exporter::from_variables(variable, &name, stack()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "traces are off");
+        None
+    });
+    let (log, exporter) = (&log, exporter.as_ref());
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        log.begin(&event.context.request_id);
         let left = Duration::from_millis(event.context.deadline)
             .saturating_sub(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
         let invocation = Invocation {
@@ -70,11 +82,21 @@ pub async fn serve<F: Function>() -> Result<(), RuntimeError> {
             started_at: SystemClock.now(),
             deadline: Instant::now() + left,
         };
-        let response =
-            async { function.get_or_try_init(F::open).await?.handle(event.payload, invocation).await };
-        async { response.await.inspect_err(|error| tracing::error!(%error, "failed")).map_err(diagnostic) }
+        async move {
+            let function = function.get_or_try_init(F::open).await.map_err(failed)?;
+            let response = function.handle(event.payload, invocation).await;
+            if let Some(exporter) = exporter {
+                exporter.export(&function.telemetry().tracer).await;
+            }
+            response.map_err(failed)
+        }
     }))
     .await
+}
+
+fn failed(error: Error) -> Diagnostic {
+    tracing::error!(%error, "the invocation failed");
+    diagnostic(error)
 }
 
 /// Converts an error to Lambda's format. The error type tells the caller how to react.

@@ -3,6 +3,7 @@
 
 mod environment;
 mod function;
+mod log;
 pub mod step;
 
 pub use environment::Environment;

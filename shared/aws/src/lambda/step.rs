@@ -10,7 +10,7 @@ use findata_pipeline::{
     ledger,
     ports::{bus::Bus, stage::Stage, warehouse::Warehouse},
     run::RunId,
-    telemetry::Telemetry,
+    telemetry::{Telemetry, trace::Span},
 };
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -64,7 +64,8 @@ impl StepFunction {
         let bus = environment.text("FINDATA_BUS");
         let (clock, telemetry, memory) = (environment.clock(), environment.telemetry(), environment.memory());
         let (config, location) = environment.open().await?;
-        let (stage, bus) = (S3Stage::new(&config, location.clone()), EventBridge::new(&config, bus));
+        let bus = EventBridge::new(&config, bus).for_stage(&location);
+        let stage = S3Stage::new(&config, location.clone());
         Ok(StepFunction { config, location, stage, bus, clock, telemetry, memory })
     }
 
@@ -131,14 +132,20 @@ impl<S: Stage, B: Bus> Step<'_, S, B> {
     ///
     /// A failure that a person must fix is recorded in the ledger and published on the event bus. It is returned
     /// as a response instead of an error, because an immediate retry by Lambda would not help. The sweeper tries
-    /// again later.
+    /// again later. `span` records the error of the last attempt.
     ///
     /// # Errors
     /// Transient failures, after which Lambda has to deliver the same event again.
-    pub async fn run(&self, mut attempt: impl AsyncFnMut() -> Result<Value>) -> Result<Value> {
+    pub async fn run(
+        &self,
+        span: &mut Span,
+        mut attempt: impl AsyncFnMut(&mut Span) -> Result<Value>,
+    ) -> Result<Value> {
         let mut attempts = 1;
         let error = loop {
-            match attempt().await {
+            let result = attempt(span).await;
+            span.fail(&result);
+            match result {
                 Err(Error::Retry { after: Some(pause), .. }) if attempts < self.max_attempts => {
                     tokio::time::sleep(pause * attempts).await;
                 }
@@ -147,9 +154,14 @@ impl<S: Stage, B: Bus> Step<'_, S, B> {
             }
             attempts += 1;
         };
-        tracing::error!(run = %self.run, %error, "{} failed", self.function);
-        self.telemetry.emit(self.now, &[("RunsFailed", 1.0, "Count")]);
-        ledger::record_blocker(self.run, self.function, &error, self.stage, self.bus, self.now).await?;
+        tracing::error!(run_id = %self.run, %error, "{} failed", self.function);
+        let traceparent = span.traceparent();
+        let (run, function, stage, now) = (self.run, self.function, self.stage, self.now);
+        let recorded = ledger::record_blocker(run, function, &error, stage, self.bus, now, traceparent).await;
+        // The sweeper repeats the step, and each repetition finds the same problem.
+        if recorded? {
+            self.telemetry.emit(self.now, &[("RunsFailed", 1.0)]);
+        }
         Ok(json!({"run_id": self.run, "status": "failed", "reason": error.to_string()}))
     }
 }

@@ -156,11 +156,16 @@ impl Fmp {
                             Failure::Rejected(text)
                         });
                     }
-                    tracing::info!(endpoint, message, pause = pause.as_secs(), "FMP refused a bulk call");
+                    tracing::info!(
+                        endpoint,
+                        reason = message,
+                        seconds = pause.as_secs(),
+                        "FMP refused a bulk call"
+                    );
                     self.rate_limiter.pause_bulk(pause).await;
                 }
                 Err(failure) if failure.is_transient() && attempts < MAX_ATTEMPTS => {
-                    tracing::info!(endpoint, %failure, "downloading a bulk file again");
+                    tracing::info!(endpoint, reason = %failure, "downloading a bulk file again");
                     let retry_after = match &failure {
                         Failure::Transient { retry_after, .. } => *retry_after,
                         _ => None,

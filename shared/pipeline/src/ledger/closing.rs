@@ -21,6 +21,8 @@ use crate::{
 struct PlannedBatches {
     batches: Vec<PlannedBatch>,
     landed: Vec<String>,
+    #[serde(default)]
+    traceparent: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +60,7 @@ pub async fn close_after(message: &BatchMessage, stage: &impl Stage) -> Result<b
     if message.batches.is_some_and(|batches| existing.len() < batches) {
         return Ok(false);
     }
-    close(stage, run, existing).await
+    close(stage, run, existing, message.traceparent.clone()).await
 }
 
 /// Closes the fetch step if every batch of the plan has its entry. Returns whether this call closed
@@ -67,11 +69,17 @@ pub async fn close_after(message: &BatchMessage, stage: &impl Stage) -> Result<b
 /// # Errors
 /// `Retry` while the plan is not on the stage; the stage's errors.
 pub async fn close_fetching(stage: &impl Stage, run: &RunId) -> Result<bool> {
-    close(stage, run, stage.list(&batches_prefix(run)).await?).await
+    close(stage, run, stage.list(&batches_prefix(run)).await?, None).await
 }
 
-async fn close(stage: &impl Stage, run: &RunId, existing: Vec<String>) -> Result<bool> {
-    let planned = PlannedBatches::read(stage, run).await?;
+async fn close(
+    stage: &impl Stage,
+    run: &RunId,
+    existing: Vec<String>,
+    traceparent: Option<String>,
+) -> Result<bool> {
+    let mut planned = PlannedBatches::read(stage, run).await?;
+    planned.traceparent = traceparent.or(planned.traceparent);
     let existing: BTreeSet<String> = existing.into_iter().collect();
     if !planned.ids().iter().all(|id| existing.contains(&batch_key(run, id))) {
         return Ok(false);
@@ -106,5 +114,6 @@ async fn staged(
         run_id: run.clone(),
         batches: entries.iter().map(|entry| entry.batch.clone()).collect(),
         files: entries.into_iter().flat_map(|entry| entry.files).collect(),
+        traceparent: planned.traceparent.clone(),
     })
 }

@@ -45,6 +45,11 @@ pub fn retries_key(run: &RunId) -> String {
     format!("runs/{run}/retries.json")
 }
 
+/// Key of the object that shows that the run was announced as late.
+pub fn late_key(run: &RunId) -> String {
+    format!("runs/{run}/late.json")
+}
+
 /// Key of a function's blocker, which records why its work on the run stopped; see
 /// [`super::record_blocker`].
 pub fn blocker_key(run: &RunId, function: &str) -> String {

@@ -6,7 +6,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::TaskRecord;
-use crate::{bulk_progress::BulkProgress, landing::StagedFile, run::RunId, summary::RowCounts, usage::Usage};
+use crate::{
+    bulk_progress::BulkProgress,
+    landing::StagedFile,
+    run::RunId,
+    summary::{ClientUsage, RowCounts},
+    usage::Usage,
+};
 
 /// The ledger entry of a batch, or one of the batch's checkpoints. Written once: later writes are
 /// ignored.
@@ -31,6 +37,10 @@ pub struct BatchEntry {
     /// Seconds spent on the batch.
     #[serde(default)]
     pub seconds: f64,
+    /// How the invocations that fetched the batch used their FMP client. `None` on a laptop, where batches
+    /// share a client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientUsage>,
     /// In a checkpoint of an unfinished bulk batch: the batch's progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bulk: Option<BulkProgress>,
@@ -48,6 +58,7 @@ impl BatchEntry {
             bars_by_call: BTreeMap::new(),
             pacing: None,
             seconds: 0.0,
+            client: None,
             bulk: None,
         }
     }
@@ -65,6 +76,9 @@ impl BatchEntry {
         }
         self.pacing = self.pacing.take().or(checkpoint.pacing);
         self.seconds += checkpoint.seconds;
+        if let Some(added) = &checkpoint.client {
+            self.client.get_or_insert_default().add(added);
+        }
         // A later checkpoint repeats the bulk progress of the earlier checkpoints, so it replaces
         // theirs.
         self.bulk = checkpoint.bulk.or(self.bulk.take());
@@ -80,6 +94,9 @@ pub struct Staged {
     pub batches: Vec<String>,
     /// The run's landing files.
     pub files: Vec<StagedFile>,
+    /// The W3C trace context of the batch that closed the fetch step, if traces are on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// `loaded.json`: its existence means that all rows of the run are in the warehouse.

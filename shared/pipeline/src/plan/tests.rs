@@ -36,7 +36,9 @@ fn the_message_of_a_bulk_batch_is_small_however_many_tasks_it_has() {
         datasets: Vec::new(),
         planning_calls: 0,
         planning_bytes: 0,
+        planning_client: ClientUsage::default(),
         corrections: None,
+        traceparent: None,
     };
     let messages = BatchMessage::of_plan(&plan, &plan.batches);
     assert!(serde_json::to_string(&messages[0]).unwrap().len() < 200);

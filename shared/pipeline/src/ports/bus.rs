@@ -1,10 +1,11 @@
-//! The event bus on which findata announces the end of a run.
+//! The event bus on which findata announces the end of a run, and what a person must know.
 
-use std::future::Future;
+use std::{collections::BTreeMap, future::Future};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::run::Status;
+use crate::run::{RunId, Status, Step};
 use findata_domain::Result;
 
 /// Value of `source` in every findata event.
@@ -14,7 +15,8 @@ pub const SOURCE: &str = "findata";
 /// [`CommandInput`](crate::command_input::CommandInput).
 pub const REQUESTED: &str = "RunRequested";
 
-/// An event that announces the end of a run, or that a request started none.
+/// An event that announces the end or the delay of a run, or that a request started none.
+/// [`Event::notice`] is its text for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "detail-type", content = "detail")]
 pub enum Event {
@@ -24,13 +26,39 @@ pub enum Event {
         run_id: String,
         /// How the run ended.
         status: Status,
+        /// What a person must know.
+        #[serde(flatten)]
+        details: Details,
     },
-    /// The run failed and published no figures.
+    /// The run failed and published no figures, or it waits for a person to fix something.
     RunFailed {
         /// Id of the run.
         run_id: String,
+        /// The step that failed.
+        step: Step,
         /// Why the run failed, in one line.
         reason: String,
+        /// What a person must know.
+        #[serde(flatten)]
+        details: Details,
+    },
+    /// The run takes longer than expected. It may still finish.
+    RunLate {
+        /// Id of the run.
+        run_id: String,
+        /// The step that the run has not finished.
+        step: Step,
+        /// What a person must know. `affected` are the companies whose data has not arrived.
+        #[serde(flatten)]
+        details: Details,
+    },
+    /// No run has published data for days.
+    DataStale {
+        /// Id of the last run that published data.
+        run_id: String,
+        /// What a person must know.
+        #[serde(flatten)]
+        details: Details,
     },
     /// A request was malformed, so it started no run.
     RequestRejected {
@@ -40,6 +68,58 @@ pub enum Event {
         /// The mistake in the request, in one line.
         reason: String,
     },
+}
+
+/// Number of companies that an event names.
+pub const NAMED: usize = 5;
+
+/// What a person must know about an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// When the run started; of stale data, when it was fetched. UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// Companies of the run.
+    #[serde(default)]
+    pub symbols: u64,
+    /// Number of companies that lack data.
+    #[serde(default)]
+    pub affected_symbols: u64,
+    /// The first of these companies, at most [`NAMED`].
+    #[serde(default)]
+    pub affected: Vec<String>,
+    /// Number of failed or missing tasks by dataset.
+    #[serde(default)]
+    pub datasets: BTreeMap<String, u64>,
+    /// The first reason, if the event has no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_reason: Option<String>,
+    /// Whether the sweeper will retry the run by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_retried: bool,
+    /// The W3C trace context of the work that announces the event, if traces are on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+impl Details {
+    /// The details of a run about which nothing but its id is known.
+    pub fn of_run(run: &RunId) -> Self {
+        Details { since: run.started(), ..Details::default() }
+    }
+
+    /// Sets the companies that lack data, and the datasets of their tasks.
+    #[must_use]
+    pub fn affecting<'a>(mut self, tasks: impl IntoIterator<Item = (Option<&'a str>, &'a str)>) -> Self {
+        let mut affected = std::collections::BTreeSet::new();
+        for (symbol, dataset) in tasks {
+            *self.datasets.entry(dataset.to_owned()).or_default() += 1;
+            affected.extend(symbol.filter(|symbol| !symbol.is_empty()));
+        }
+        self.affected_symbols = affected.len() as u64;
+        self.affected = affected.into_iter().take(NAMED).map(str::to_owned).collect();
+        self
+    }
 }
 
 /// Publishes events.

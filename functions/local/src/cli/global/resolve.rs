@@ -195,6 +195,7 @@ impl Global {
             as_of,
             json: self.json,
             display: self.color.display(self.quiet, &self.origin.variables),
+            variables: self.origin.variables.clone(),
         })
     }
 

@@ -4,7 +4,10 @@ use std::{num::NonZeroU32, path::PathBuf, sync::Once, time::Duration};
 
 use ::duckdb::Connection;
 use chrono::{NaiveDate, TimeDelta};
-use findata_aws::s3_stage::{Location, S3Stage};
+use findata_aws::{
+    otlp::Exporter,
+    s3_stage::{Location, S3Stage},
+};
 use findata_domain::{Error, Symbol, clock::AnyClock, schema_version::SCHEMA_VERSION};
 use findata_duckdb::{DuckDb, MemoryLimit, Reach, as_of};
 use findata_fmp::{ClientSettings, FmpPlan, LIMIT_PAUSE, MOST_IN_FLIGHT_ON_LAPTOP, SourceKind};
@@ -17,6 +20,7 @@ use crate::{
     cli::{
         Failure,
         color::Display,
+        config::Variables,
         last_home::{Found, LastHomes},
         note,
     },
@@ -59,6 +63,8 @@ pub(crate) struct ResolvedConfig {
     pub json: bool,
     /// What standard error can show.
     pub display: Display,
+    /// The environment variables.
+    pub variables: Variables,
 }
 
 /// The stage on S3 and the warehouse on Snowflake.
@@ -105,6 +111,15 @@ impl ResolvedConfig {
                 Ok(connection)
             }
         }
+    }
+
+    /// The exporter of traces, if a collector is set; a malformed address turns traces off with a warning.
+    pub(crate) fn exporter(&self) -> Option<Exporter> {
+        let variable = |name: &str| self.variables.text(name).map(str::to_owned);
+        Exporter::from_variables(variable, "findata", None).unwrap_or_else(|error| {
+            tracing::warn!(%error, "traces are off");
+            None
+        })
     }
 
     /// The warehouse's name in messages.

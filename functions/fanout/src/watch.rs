@@ -1,0 +1,119 @@
+//! Announces runs that take longer than expected, and data that has become stale.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Days, Duration, Utc};
+use findata_domain::Result;
+use findata_pipeline::{
+    ledger,
+    ports::{
+        bus::{Bus, Details, Event},
+        stage::Stage,
+    },
+    run::{RunId, Step},
+};
+
+use crate::sweep::Runs;
+
+/// When the sweeper announces a delay.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Watch {
+    /// How long a run may be open; `None` to announce no late run.
+    pub late_after: Option<Duration>,
+    /// How long no run may publish data; `None` to announce no stale data.
+    pub stale_after: Option<Days>,
+}
+
+impl Watch {
+    /// Announces a run that is open for too long, once.
+    ///
+    /// # Errors
+    /// The stage's and the bus's errors.
+    pub(crate) async fn check_open(
+        self,
+        run: &RunId,
+        step: Step,
+        keys: &BTreeSet<String>,
+        stage: &impl Stage,
+        bus: &impl Bus,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let (Some(limit), Some(started)) = (self.late_after, run.started()) else {
+            return Ok(());
+        };
+        let key = ledger::late_key(run);
+        if now - started < limit || keys.contains(&key) {
+            return Ok(());
+        }
+        let details = match step {
+            Step::Fetch => missing_batches(run, keys, stage).await?,
+            Step::Plan | Step::Load | Step::Compute => ledger::waiting_details(run, stage).await,
+        };
+        // The announcement comes first: it may be repeated, but not lost.
+        bus.publish(Event::RunLate { run_id: run.to_string(), step, details }).await?;
+        stage.put_if_absent(&key, "{}".into()).await?;
+        Ok(())
+    }
+
+    /// Announces on each day that the data is stale. `runs` are the runs of the last days.
+    ///
+    /// # Errors
+    /// The stage's and the bus's errors.
+    pub(crate) async fn check_fresh(
+        self,
+        runs: &Runs,
+        stage: &impl Stage,
+        bus: &impl Bus,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let Some(limit) = self.stale_after else {
+            return Ok(());
+        };
+        let (published, oldest) = (newest_published(runs.iter()), now - limit);
+        if published.and_then(RunId::started).is_some_and(|started| started > oldest) {
+            return Ok(());
+        }
+        let key = format!("state/stale/{}.json", now.format("%Y%m%d"));
+        if stage.get(&key).await?.is_some() {
+            return Ok(());
+        }
+        // The listing of all runs is long. It is read only if the last days have no published run.
+        let all = stage.list("runs/").await?;
+        let mut ledgers = Runs::new();
+        for key in all {
+            if let Some(run) = key.split('/').nth(1).and_then(|run| run.parse().ok()) {
+                ledgers.entry(run).or_default().insert(key);
+            }
+        }
+        let last = newest_published(ledgers.iter());
+        // Nothing is stale before the first run.
+        if let Some(run) = last.filter(|run| run.started().is_some_and(|started| started <= oldest)) {
+            let details = ledger::waiting_details(run, stage).await;
+            bus.publish(Event::DataStale { run_id: run.to_string(), details }).await?;
+            stage.put_if_absent(&key, "{}".into()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The newest run that has loaded its data and ended.
+fn newest_published<'a>(
+    runs: impl DoubleEndedIterator<Item = (&'a RunId, &'a BTreeSet<String>)>,
+) -> Option<&'a RunId> {
+    let is_published = |(run, keys): &(&RunId, &BTreeSet<String>)| {
+        keys.contains(&ledger::loaded_key(run)) && keys.contains(&ledger::summary_key(run))
+    };
+    runs.rev().find(is_published).map(|(run, _)| run)
+}
+
+/// The companies and datasets of the batches that have not arrived.
+async fn missing_batches(run: &RunId, keys: &BTreeSet<String>, stage: &impl Stage) -> Result<Details> {
+    let plan = ledger::plan(stage, run).await?;
+    let missing = plan.batches.iter().filter(|batch| !keys.contains(&ledger::batch_key(run, &batch.id)));
+    let tasks = missing.flat_map(|batch| &batch.tasks);
+    let tasks = tasks.map(|task| (task.symbol.as_ref().map(|symbol| symbol.as_str()), task.dataset.name));
+    Ok(Details {
+        symbols: plan.symbols.len() as u64,
+        ..Details::of_run(run).affecting(tasks)
+    })
+}
