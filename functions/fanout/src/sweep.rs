@@ -14,7 +14,7 @@ use findata_pipeline::{
     ledger::{self, Outcome},
     plan::BatchMessage,
     ports::{
-        bus::{Bus, Event},
+        bus::{Bus, Details, Event},
         queue::Queue,
         stage::{self, Stage},
     },
@@ -190,7 +190,10 @@ async fn close_as_failed(
             None => telemetry.ended(now, summary),
             Some(_) => telemetry.ended_after_failure(now, summary),
         }
-        let details = ledger::waiting_details(run, stage).await;
+        let details = Details {
+            is_retried: summary.is_retried(),
+            ..ledger::waiting_details(run, stage).await
+        };
         bus.publish(Event::RunFailed { run_id: run.to_string(), step, reason, details }).await?;
     }
     swept.closed += 1;

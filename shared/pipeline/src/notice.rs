@@ -209,10 +209,12 @@ mod tests {
             assert!(late.what.contains("is late") && late.scope.contains("3 of 3 (A, B, C)"), "{late:?}");
             assert!(late.next.contains(&format!("{STAGE}/runs/{RUN}/")), "{}", late.next);
         }
-        let mut details = Details::of_run(&RUN.parse().unwrap());
-        details.is_retried = true;
-        let (run_id, reason) = (RUN.into(), "FMP is down".into());
-        let retried = Event::RunFailed { run_id, step: Step::Plan, reason, details };
+        let retried = Event::RunFailed {
+            run_id: RUN.into(),
+            step: Step::Plan,
+            reason: "FMP is down".into(),
+            details: Details { is_retried: true, ..details() },
+        };
         assert_eq!(retried.notice("prod", STAGE), None);
 
         let quoted = Event::RunFailed {
