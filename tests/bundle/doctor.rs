@@ -170,12 +170,17 @@ fn doctor_finds_each_fault_of_a_stack_and_its_fixes_repair_it() {
         template["Outputs"].as_object_mut().unwrap().remove("QueueUrl");
         template["Outputs"]["BusName"]["Value"] = json!("default");
     });
+    let wrong_bus = [
+        "findata-fanout: FINDATA_BUS is",
+        "findata-load: FINDATA_BUS is",
+        "findata-analytics: FINDATA_BUS is",
+    ];
     let outputs = [
         "the output QueueUrl is missing",
         "the output BusName is default, but Bus is",
         "for mine, which is no list",
     ];
-    assert_failures(&bundle, &outputs);
+    assert_failures(&bundle, &[&wrong_bus[..], &outputs].concat());
     update(&bundle, &[("Universe", "sp500"), ("ScheduleState", "ENABLED")], |_| {});
     assert_failures(&bundle, &[]);
 
@@ -211,11 +216,6 @@ fn check_policy(bundle: &Bundle) {
 
 /// Faults of functions, queues, secrets and the role.
 fn repair_resources(bundle: &Bundle) {
-    let fanout = json!({"FunctionName": "findata-fanout"});
-    let mut other_bus = bundle.call("lambda", "get_function_configuration", fanout);
-    other_bus["Environment"]["Variables"]["FINDATA_BUS"] = json!("default");
-    let other_bus = json!({"FunctionName": "findata-fanout", "Environment": other_bus["Environment"]});
-    bundle.call("lambda", "update_function_configuration", other_bus);
     let brief = json!({"FunctionName": "findata-load", "Timeout": 3});
     bundle.call("lambda", "update_function_configuration", brief);
     let stopped = json!({"FunctionName": "findata-analytics", "ReservedConcurrentExecutions": 0});
@@ -239,7 +239,6 @@ fn repair_resources(bundle: &Bundle) {
     repair(
         bundle,
         &[
-            "findata-fanout: FINDATA_BUS is default instead of findata",
             "findata-load may take 3 seconds instead of 900",
             "findata-analytics cannot be invoked",
             "Tasks hides messages for 20 seconds",

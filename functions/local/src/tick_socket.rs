@@ -127,7 +127,7 @@ pub fn receive(
                 pause = FIRST_PAUSE;
             }
             note(&format!("the connection to {} is lost: {reason}", client.subscription.url));
-            client.lost.get_or_insert_with(|| (client.last_message, reason));
+            client.lost.get_or_insert((client.last_message, reason));
             tokio::select! {
                 () = sleep(pause) => {}
                 () = stop.cancelled() => return,
@@ -258,7 +258,7 @@ async fn logged_in(connection: &mut Connection) -> Result<(), End> {
         let message = event.message.unwrap_or_default();
         return match event.status {
             None | Some(200..=299) => Ok(()),
-            Some(status @ (401 | 402 | 403)) => Err(End::Refused(Error::Stop(format!(
+            Some(status @ 401..=403) => Err(End::Refused(Error::Stop(format!(
                 "FMP's WebSocket refused the key ({status} {message}): check FMP_API_KEY, and whether the plan includes it"
             )))),
             Some(status) => Err(End::Lost(format!("the login failed: {status} {message}"))),

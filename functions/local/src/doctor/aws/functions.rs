@@ -82,13 +82,14 @@ fn check(deployment: &Deployment<'_>, id: &str, timeout: u64, function: &Functio
     }
     let mut variables = function.environment.variables.clone();
     let mut wrong = Vec::new();
-    let links = LINKS.map(|(variable, resource)| (variable, deployment.resource(resource).to_owned()));
-    for (variable, expected) in links.into_iter().chain([("FINDATA_STAGE", deployment.stage_url())]) {
+    for (variable, output) in LINKS {
+        let expected = deployment.output(output);
         if let Some(value) = variables.get_mut(variable)
-            && *value != expected
+            && !expected.is_empty()
+            && value != expected
         {
-            wrong.push(format!("{variable} is {value} instead of {expected}"));
-            *value = expected;
+            wrong.push(format!("{variable} is {value}, but the output {output} is {expected}"));
+            expected.clone_into(value);
         }
     }
     if !wrong.is_empty() {

@@ -54,11 +54,6 @@ impl Deployment<'_> {
         self.stack.parameters.get(name).map_or("", String::as_str)
     }
 
-    /// The address of the stage.
-    fn stage_url(&self) -> String {
-        format!("s3://{}/{}", self.resource("Bucket"), self.parameter("StagePrefix"))
-    }
-
     fn function(&self, name: &str) -> Option<&Function> {
         self.functions.get(name)
     }

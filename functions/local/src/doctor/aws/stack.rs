@@ -102,7 +102,7 @@ fn outputs(deployment: &Deployment<'_>) -> Problems {
             }
         }
     }
-    let stage = deployment.stage_url();
+    let stage = format!("s3://{}/{}", deployment.resource("Bucket"), deployment.parameter("StagePrefix"));
     match deployment.output("StageUrl") {
         "" => problems.add("the output StageUrl is missing", DEPLOY),
         url if url == stage => {}
