@@ -1,6 +1,6 @@
 //! Polled quotes and trades of the WebSocket become ticks, also after faults.
 
-use std::{collections::BTreeMap, thread, time::Duration};
+use std::{collections::BTreeMap, fs, thread, time::Duration};
 
 use findata_fmp_simulator::Options;
 use findata_tests::{Command, Home, Job, Running, Simulator, findata, today, wait_until};
@@ -24,11 +24,17 @@ fn polled_quotes_are_prices_without_volume_and_count_once() {
     let server = Simulator::with_symbols(3);
     let home = home_of(&server);
     let before = server.calls();
+    let list = home.path().join("polled.txt");
+    fs::write(&list, SYMBOLS.join("\n")).expect("a file of symbols");
     let poll = |url: String| {
         findata(&["stream", "--poll", "1s", "--acks", "--flush-after", "1s", "--fmp-plan", "300"])
+            .option("--universe", &list)
             .home(&home)
             .url(url)
     };
+    let short = poll(server.url()).option("--keep-ticks", "1").run();
+    assert_eq!(short.code, Some(2), "{short:?}");
+    assert!(short.stderr.contains("a number of days from 2 on, or all"), "{short:?}");
     let calls = || server.calls() - before;
     for _ in 0..2 {
         let (first, running) = (calls(), poll(server.url()).start());
@@ -123,7 +129,7 @@ fn trades_of_the_websocket_survive_cuts_and_kills() {
     let lost = numbers.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
     let gaps =
         home.lines("select reason from ops.price_gaps where source = 'fmp-websocket' order by gap_end");
-    assert!((1..=2).contains(&lost), "trades were lost at {lost} times");
+    assert!(lost <= 2, "trades were lost at {lost} times, but a cut and a kill interrupted the stream");
     assert_eq!((numbers[0], numbers[numbers.len() - 1]), (0, 3_999), "{gaps:?}");
     let killed = gaps.iter().filter(|reason| reason.contains("did not end properly")).count();
     assert_eq!((gaps.len(), killed), (3, 2), "{gaps:?}");

@@ -11,10 +11,15 @@ use clap::{Arg, Args, Command, CommandFactory};
 use super::request::HistoryArgs;
 
 /// Options that no end-to-end test uses, with the reason.
-const EXCEPTIONS: [(&str, &str, &str); 3] = [
+const EXCEPTIONS: [(&str, &str, &str); 4] = [
     ("bench", "repeat", "it repeats a slow test; unit tests check the medians"),
     ("fmp-server", "anchor", "a unit test of the simulator checks that it reaches the server"),
     ("fmp-server", "revision", "a unit test of the simulator checks that it reaches the server"),
+    (
+        "fmp-server",
+        "trades_per_second",
+        "a unit test of the simulator checks that it reaches the server",
+    ),
 ];
 
 /// Commands that share the options of a run. A test of one counts for all of them.
