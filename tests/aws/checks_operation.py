@@ -109,8 +109,9 @@ def alarm_coverage(t):
         for metric in metrics:
             if (metric, queue) not in watched:
                 yield f"{queue}: no alarm on {metric}"
-    if t.holds({"Condition": "StreamsPrices"}) != (("IteratorAge", "Stream") in watched):
-        yield "the alarm for prices that wait must exist exactly if prices are streamed"
+    for metric in [("IteratorAge", "Stream"), ("TicksQuarantined", stack), ("TicksLate", stack)]:
+        if t.holds({"Condition": "StreamsPrices"}) != (metric in watched):
+            yield f"{metric[0]}: its alarm must exist exactly if prices are streamed"
     invocations = watched.get(("Invocations", "Fanout"), {}).get("ComparisonOperator")
     if invocations != "LessThanThreshold":
         yield "no alarm if the sweeper stops"
