@@ -206,8 +206,8 @@ fn check_policy(bundle: &Bundle) {
     let readme = include_str!("../../infra/README.md");
     let mut policies = readme.split("```json\n").filter_map(|part| part.split("```").next());
     let policy = policies.find(|policy| policy.contains("cloudformation:DescribeStacks")).unwrap();
-    // The emulated AWS checks another action for this request.
-    let policy = policy.replace("lambda:GetFunctionConcurrency", "lambda:*");
+    // For reading the concurrency, the emulated AWS wants the permission to change it.
+    let policy = policy.replace("lambda:GetFunctionConcurrency", "lambda:PutFunctionConcurrency");
     let put = json!({"UserName": name, "PolicyName": "inspect", "PolicyDocument": policy});
     bundle.call("iam", "put_user_policy", put);
     let allowed = run();
