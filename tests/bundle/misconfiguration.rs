@@ -160,7 +160,8 @@ fn all_invalid_environment_variables_are_named() {
     assert!(has_alarm("NumberOfMessagesSent", "FailedEvents"), "{alarms:#}");
     assert!(has_alarm("Errors", "findata-extract"), "{alarms:#}");
     bundle.control("/_tick", &[("schedule", "findata-daily"), ("at", "2026-09-18T10:00:00Z")]);
-    let tries = |function: &str| logged(&bundle, function, "FINDATA_FMP_PLAN: \"gold\"");
+    // The logs are JSON, so quotation marks are escaped.
+    let tries = |function: &str| logged(&bundle, function, r#"FINDATA_FMP_PLAN: \"gold\""#);
     bundle.wait_for("failed events", || (bundle.queue_depth("FailedEventsUrl") >= 2).then_some(()));
     assert_eq!(tries("fanout"), 1 + 3, "the invocation and the tick");
     // SQS delivers the batch three times, and then up to five times as a dead letter. This SQS

@@ -177,7 +177,7 @@ fn outage(fault: &str, minutes: i64, limit: Option<Duration>, is_planned: bool) 
     stack.tick();
     server.set_faults(&[fault]);
     stack.work(1);
-    assert_eq!((stack.statuses(), stack.retried()), (vec![Status::Failed], vec![false]));
+    assert_eq!((stack.statuses(), stack.retried()), (vec![Status::Failed], vec![true]));
     for minute in (5..=60).step_by(5) {
         if minute >= minutes {
             server.set_faults(&[]);
