@@ -18,7 +18,7 @@ pub const FIELDS: [(&str, &str); 40] = [
     ("step", "the step of a run: plan, fetch, load, compute"),
     ("status", "how a run or a step ended"),
     ("error", "the error, with what to do about it"),
-    ("reason", "why something is so, if it is no error"),
+    ("reason", "the reason, if it is not an error"),
     ("attempt", "the number of the attempt, from 1"),
     ("checkpoints", "checkpoints of a batch so far"),
     ("closed", "whether the batch was the last one of the run"),
