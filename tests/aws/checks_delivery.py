@@ -165,7 +165,7 @@ def functions(t):
 
 
 def notices(t, name, topic, transformer):
-    """A notice has all its lines, and its topic takes it. A topic of the user's has a policy of its own."""
+    """A notice has all its lines, and its topic accepts it. The user sets the policy of their own topic."""
     lines = transformer["InputTemplate"].split("\n")
     if transformer["InputPathsMap"] != {part: f"$.detail.notice.{part}" for part in NOTICE}:
         yield f"{name}: does not read the parts of a notice"

@@ -133,7 +133,7 @@ fn doctor_finds_each_fault_of_a_stack_and_its_fixes_repair_it() {
     };
     let absent = doctor(&bundle, "elsewhere");
     assert!(
-        absent.code == Some(5) && absent.stdout.contains("there is no stack elsewhere in us-east-1"),
+        absent.code == Some(5) && absent.stdout.contains("the stack elsewhere does not exist in us-east-1"),
         "{absent:#?}"
     );
 
@@ -159,7 +159,7 @@ fn doctor_finds_each_fault_of_a_stack_and_its_fixes_repair_it() {
         "compute for 2026-09-18 instead of the current day",
         "nobody can assume",
         "findata-daily is off until",
-        "nobody hears of an alarm",
+        "the alarms have no recipient",
     ];
     assert_failures(&bundle, &new);
     update(&bundle, &[&READY[..], &[("Today", "")]].concat(), |_| {});
@@ -178,7 +178,7 @@ fn doctor_finds_each_fault_of_a_stack_and_its_fixes_repair_it() {
     let outputs = [
         "the output QueueUrl is missing",
         "the output BusName is default, but Bus is",
-        "for mine, which is no list",
+        "the list mine, which is not on the stage",
     ];
     assert_failures(&bundle, &[&wrong_bus[..], &outputs].concat());
     update(&bundle, &[("Universe", "sp500"), ("ScheduleState", "ENABLED")], |_| {});

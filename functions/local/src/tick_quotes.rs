@@ -1,5 +1,5 @@
-//! Polls FMP's `batch-quote`, as input of a tick stream. A quote is a price without a trade: its `volume` is that of the
-//! whole day, so it becomes a tick without size.
+//! Polls FMP's `batch-quote`, as input of a tick stream. A quote has a price but no trade size, because its `volume`
+//! counts the shares of the whole day. It becomes a tick without size.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -55,7 +55,7 @@ pub fn poll(
                 _ = timer.tick() => {}
                 () = stop.cancelled() => return,
             }
-            // Each poll is a run of its own for the call budget.
+            // The call budget counts each poll as a separate run.
             let run = new_run();
             let begun = run.started().unwrap_or_else(|| clock.latest());
             fmp.begin(&CallContext { run, begun, max_calls: None });

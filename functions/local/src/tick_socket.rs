@@ -1,6 +1,6 @@
 //! Receives trades from FMP's WebSocket, as input of a tick stream.
 //!
-//! The messages are those of public clients; they have not been compared with the real service. The client sends
+//! The message format comes from public clients and has not been compared with the real service. The client sends
 //! `{"event": "login", "data": {"apiKey": ...}}` and, after an answer with status 200, `{"event": "subscribe", "data":
 //! {"ticker": [...]}}` with symbols in lower case. A trade is `{"s": "aapl", "t": ..., "type": "T", "lp": price, "ls":
 //! shares}`. Quotes (`Q`) and cancelled trades (`B`) are ignored. Trades have no ids.

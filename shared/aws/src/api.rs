@@ -88,7 +88,8 @@ impl Service {
         (format!("https://{host}"), region.to_owned())
     }
 
-    /// Whether an error code says that the resource does not exist. CloudFormation has no code of its own for that.
+    /// Returns whether an error code means that the resource does not exist. For a missing stack, CloudFormation answers
+    /// with the general code `ValidationError`.
     fn is_absent(self, status: StatusCode, code: &str) -> bool {
         status == StatusCode::NOT_FOUND
             || matches!(code, "ResourceNotFoundException" | "QueueDoesNotExist" | "NoSuchEntity" | "NotFound")

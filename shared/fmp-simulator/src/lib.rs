@@ -6,7 +6,7 @@
 //! `world` defines which symbols exist and `company` their properties. `periods`, `accounts` and
 //! `statements` generate what companies report; `prices` and `events` generate the market data.
 //! `server` handles a request, `routes` maps it to a response, and `faults` and `fault_responses` inject
-//! errors. `websocket` sends synthetic trades on a port of its own.
+//! errors. `websocket` sends synthetic trades on a separate port.
 //!
 //! Behaviour copied from recordings of FMP: `historical-price-eod/full` returns at most the newest
 //! 5,000 rows, unknown symbols return `200 []`, unknown paths return `404 []`, and rejections are

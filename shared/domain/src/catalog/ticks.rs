@@ -8,7 +8,7 @@ use super::{Column, column::derived_instant, date, decimal, text};
 pub const PRICE_TICKS: &str = "price_ticks";
 
 /// The columns of the rows of their landing files, which have the layout of all landing files. A row
-/// with `gap_start` is no tick: it says that the ticks up to `exchange_time` may be missing.
+/// with `gap_start` is not a tick: it reports that the ticks up to `exchange_time` may be missing.
 pub static TICK_COLUMNS: &[Column] = &[
     text("shard_id", "").required(),
     text("sequence_number", "").required(),

@@ -1,4 +1,4 @@
-//! The event bus on which findata announces the end of a run, and what a person must know.
+//! The event bus on which findata announces the end of a run, and what an operator needs to know.
 
 use std::{collections::BTreeMap, future::Future};
 
@@ -26,7 +26,7 @@ pub enum Event {
         run_id: String,
         /// How the run ended.
         status: Status,
-        /// What a person must know.
+        /// Details for the notice.
         #[serde(flatten)]
         details: Details,
     },
@@ -38,7 +38,7 @@ pub enum Event {
         step: Step,
         /// Why the run failed, in one line.
         reason: String,
-        /// What a person must know.
+        /// Details for the notice.
         #[serde(flatten)]
         details: Details,
     },
@@ -48,7 +48,7 @@ pub enum Event {
         run_id: String,
         /// The step that the run has not finished.
         step: Step,
-        /// What a person must know. `affected` are the companies whose data has not arrived.
+        /// Details for the notice. `affected` are the companies whose data has not arrived.
         #[serde(flatten)]
         details: Details,
     },
@@ -56,7 +56,7 @@ pub enum Event {
     DataStale {
         /// Id of the last run that published data.
         run_id: String,
-        /// What a person must know.
+        /// Details for the notice.
         #[serde(flatten)]
         details: Details,
     },
@@ -73,7 +73,7 @@ pub enum Event {
 /// Number of companies that an event names.
 pub const NAMED: usize = 5;
 
-/// What a person must know about an event.
+/// What an operator needs to know about an event.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
     /// When the run started; of stale data, when it was fetched. UTC.

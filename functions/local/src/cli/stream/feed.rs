@@ -113,7 +113,7 @@ impl FeedArgs {
             }
         }
         Err(Error::Config(
-            "there is no run yet: fetch the symbols first, with `findata run --symbols A,B`".into(),
+            "no run has fetched any symbols: fetch them first with `findata run --symbols A,B`, or name them with --symbols".into(),
         )
         .into())
     }

@@ -1,4 +1,4 @@
-//! The alarms: whether one is raised, and whether somebody hears of it.
+//! The alarms: whether one is raised, and whether they have a confirmed recipient.
 
 use findata_domain::Result;
 
@@ -20,14 +20,14 @@ pub(super) async fn checks(deployment: &Deployment<'_>) -> Result<Vec<Check>> {
     let mut problems = Problems::default();
     if alarms.iter().any(|alarm| alarm.alarm_actions.is_empty()) {
         problems.add(
-            "nobody hears of an alarm",
+            "the alarms have no recipient",
             "cd infra && sam deploy --parameter-overrides AlarmEmail=ADDRESS (or AlarmTopicArn=ARN)",
         );
     }
     if deployment.has("AlarmTopic") {
         for address in deployment.aws.unconfirmed(deployment.resource("AlarmTopic")).await? {
             problems.add(
-                format!("{address} has not confirmed that it wants to hear of alarms"),
+                format!("{address} has not confirmed its subscription to the alarms"),
                 "open the link in the mail \"AWS Notification - Subscription Confirmation\"",
             );
         }

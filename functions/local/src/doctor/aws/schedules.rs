@@ -106,7 +106,7 @@ async fn universe_problem(deployment: &Deployment<'_>, universe: &str) -> Result
         return Ok(None);
     }
     Ok(Some((
-        format!("the daily run is for {universe}, which is no list on the stage"),
+        format!("the daily run uses the list {universe}, which is not on the stage"),
         format!("findata universe put {universe} FILE --stage {location} --warehouse snowflake"),
     )))
 }

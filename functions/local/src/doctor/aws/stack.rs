@@ -42,7 +42,7 @@ const REQUIRED: [&str; 15] = [
 pub(super) fn absent(name: &str, region: &str) -> Check {
     Check::failed(
         "stack",
-        format!("there is no stack {name} in {region}"),
+        format!("the stack {name} does not exist in {region}"),
         format!(
             "choose another name or region; `aws cloudformation list-stacks --region {region} --query \
              'StackSummaries[].[StackName, StackStatus]'` lists the stacks"
