@@ -57,6 +57,10 @@ fn every_rule_rejects_its_example() {
             "select last_value(a) ignore nulls over (order by d rows between unbounded preceding and current row) as i from x",
             "outside the parentheses",
         ),
+        (
+            "select x.a from x left join y on y.s = x.s and (y.d is null or y.d > x.d)",
+            "OR in an outer join",
+        ),
         ("select sum(a) over w as i from x window w as (order by d)", "named window"),
         (
             "select corr(a, b) over (order by d rows between 3 preceding and current row) as i from x",

@@ -175,6 +175,16 @@ fn has_minus(body: &SetExpr) -> bool {
     }
 }
 
+/// Whether a condition, or one of the conditions that it joins with AND, is an OR.
+fn has_or(condition: &Expr) -> bool {
+    match condition {
+        Expr::BinaryOp { op: BinaryOperator::Or, .. } => true,
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => has_or(left) || has_or(right),
+        Expr::Nested(inner) => has_or(inner),
+        _ => false,
+    }
+}
+
 fn arguments(function: &Function) -> Vec<&Expr> {
     let FunctionArguments::List(list) = &function.args else {
         return Vec::new();

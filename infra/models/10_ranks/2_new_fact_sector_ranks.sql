@@ -31,7 +31,8 @@ market_rows as (
 {{ kind }}_rows as (
     {% for source in ["published", "added"] %}
     {{ "union all " if not loop.first }}select
-        p.company_key, p.fiscal_date, p.known_from, p.known_to, p.is_suspect
+        p.company_key, p.fiscal_date, p.known_from, p.is_suspect,
+        coalesce(p.known_to, timestamp '9999-12-31 00:00:00') as known_to
         {% for metric in ranks if metric.kind == kind %}
         , p.{{ metric.name }}
         {% endfor %}
@@ -102,8 +103,7 @@ figures as (
     -- the twelve months in force on the day
     left join {{ kind }}_rows
         on {{ kind }}_rows.company_key = m.company_key and {{ kind }}_rows.fiscal_date = m.fundamentals_as_of
-        and {{ kind }}_rows.known_from <= m.closes_at
-        and ({{ kind }}_rows.known_to is null or {{ kind }}_rows.known_to > m.closes_at)
+        and {{ kind }}_rows.known_from <= m.closes_at and {{ kind }}_rows.known_to > m.closes_at
     {% endfor %}
     left join corrected as f on f.symbol = m.symbol and f.as_of_date = m.as_of_date
 ),
@@ -133,29 +133,35 @@ group_statistics as (
     group by as_of_date, group_type, group_name, metric
     having count(*) >= 5
 ),
-ranked as (
-    select
-        g.*, s.members, s.mean, s.deviation,
-        rank() over (
-            partition by g.as_of_date, g.group_type, g.group_name, g.metric order by g.value
-        ) as lowest_rank,
-        -- the number of members with the same value or a lower one
-        cume_dist() over (
-            partition by g.as_of_date, g.group_type, g.group_name, g.metric order by g.value
-        ) * s.members as highest_rank
+-- the windows sort narrow rows by a number, which takes half the time of sorting by the columns of the group
+groups as (
+    select *, row_number() over (order by as_of_date, group_type, group_name, metric) as group_id
+    from group_statistics
+),
+members as (
+    select g.company_key, g.symbol, g.closes_at, g.value, s.group_id
     from grouped as g
-    join group_statistics as s
+    join groups as s
         on s.as_of_date = g.as_of_date and s.group_type = g.group_type and s.group_name = g.group_name
         and s.metric = g.metric
+),
+ranked as (
+    select *,
+        rank() over (partition by group_id order by value) as lowest_rank,
+        -- the part of the members with the same value or a lower one
+        cume_dist() over (partition by group_id order by value) as part
+    from members
 )
 select
-    company_key, symbol, as_of_date,
-    (year(as_of_date) * 10000 + month(as_of_date) * 100 + day(as_of_date))::bigint as as_of_date_key,
-    group_type, group_name, metric, value, members::bigint as members,
+    r.company_key, r.symbol, g.as_of_date,
+    (year(g.as_of_date) * 10000 + month(g.as_of_date) * 100 + day(g.as_of_date))::bigint as as_of_date_key,
+    g.group_type, g.group_name, g.metric, r.value, g.members::bigint as members,
     -- ranks of equal values are averaged. cume_dist is a fraction, so the product is rounded to a whole number
-    (lowest_rank + round(highest_rank, 0) - 2)::double / nullif((members - 1)::double * 2.0::double, 0) as percentile,
+    (r.lowest_rank + round(r.part * g.members, 0) - 2)::double
+    / nullif((g.members - 1)::double * 2.0::double, 0) as percentile,
     -- rounded, because a sum of doubles depends on their order
-    round((value - mean) / nullif(deviation, 0), 10) as z_score,
-    case when deviation is null then 'zero_variance' end as reason,
-    closes_at as known_from, null::timestamp as known_to
-from ranked
+    round((r.value - g.mean) / nullif(g.deviation, 0), 10) as z_score,
+    case when g.deviation is null then 'zero_variance' end as reason,
+    r.closes_at as known_from, null::timestamp as known_to
+from ranked as r
+join groups as g on g.group_id = r.group_id

@@ -48,7 +48,8 @@ fixed as (
         max(case when f.item = 'currency' then f.value end) as currency
     from knowledge as k
     left join fixes as f
-        on f.symbol = k.symbol and f.known_from <= k.known_from and (f.known_to is null or f.known_to > k.known_from)
+        on f.symbol = k.symbol and f.known_from <= k.known_from
+        and coalesce(f.known_to, timestamp '9999-12-31 00:00:00') > k.known_from
     group by k.symbol, k.known_from, k.known_to
 ),
 texts as (

@@ -44,7 +44,8 @@ checks as (
     from periods as p
     join share_checks as c on c.symbol = p.symbol
     left join share_ratios as r
-        on r.symbol = p.symbol and r.known_from <= p.known_from and (r.known_to is null or r.known_to > p.known_from)
+        on r.symbol = p.symbol and r.known_from <= p.known_from
+        and coalesce(r.known_to, timestamp '9999-12-31 00:00:00') > p.known_from
 ),
 referenced as (
     select *, case when verdict in ('ok', 'receipt', 'class') then ours * shares_per_security end as reference_shares

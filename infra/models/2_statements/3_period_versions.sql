@@ -111,7 +111,7 @@ in_force as (
     left join labelled as l
         on l.symbol = v.symbol and l.dataset = v.dataset and l.period_type = v.period_type
         and l.period_no = v.period_no and not v.is_relabelled
-        and l.known_from <= m.known_from and (l.known_to is null or l.known_to > m.known_from)
+        and l.known_from <= m.known_from and coalesce(l.known_to, timestamp '9999-12-31 00:00:00') > m.known_from
     where l.symbol is null
 ),
 -- a period is known when the last of its statements is known: take the latest dates and the least reliable source

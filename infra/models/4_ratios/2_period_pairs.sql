@@ -1,6 +1,6 @@
--- grain: vintage x fiscal_date x basis. For each horizon, the earlier period to compare with. It is in the same
--- vintage and cadence, its distance is within the horizon's range of days, and among such periods its distance is
--- closest to the horizon's target.
+-- grain: vintage x fiscal_date x basis x horizon. The earlier period to compare with. It is in the same vintage and
+-- cadence, its distance is within the horizon's range of days, and among such periods its distance is closest to the
+-- horizon's target.
 create or replace temporary table period_pairs as
 with periods as (
     select
@@ -29,19 +29,8 @@ placed as (
             {% endfor %}
         end as days_off
     from earlier
-),
-nearest as (
-    select period_id, horizon, base_period_id
-    from placed
-    where horizon is not null
-    qualify row_number() over (partition by period_id, horizon order by days_off, gap_days, basis) = 1
 )
-select
-    period_id,
-    {% for horizon in horizons %}
-    max(
-        case when horizon = '{{ horizon.name }}' then base_period_id end
-    ) as {{ horizon.name }}_period_id{{ "," if not loop.last }}
-    {% endfor %}
-from nearest
-group by period_id
+select period_id, horizon, base_period_id
+from placed
+where horizon is not null
+qualify row_number() over (partition by period_id, horizon order by days_off, gap_days, basis) = 1

@@ -3,7 +3,7 @@
 -- A past vintage has only the periods whose figures can differ from those of the next vintage.
 create or replace temporary table new_fact_financial_ratios_history as
 {% endblock %}
-with pairs as (select * from period_pairs),
+with pairs as (select * from period_pairs where horizon = '{{ year_horizon }}'),
 -- a period with the inputs of the period a year ago, and of the one two years ago
 with_earlier as (
     select p.*,
@@ -27,9 +27,9 @@ with_earlier as (
     from period_inputs as p
     join vintages as l on l.vintage_id = p.vintage_id
     left join pairs as a on a.period_id = p.period_id
-    left join period_inputs as year_ago on year_ago.period_id = a.{{ year_ago_id }}
-    left join pairs as b on b.period_id = a.{{ year_ago_id }}
-    left join period_inputs as two_years_ago on two_years_ago.period_id = b.{{ year_ago_id }}
+    left join period_inputs as year_ago on year_ago.period_id = a.base_period_id
+    left join pairs as b on b.period_id = a.base_period_id
+    left join period_inputs as two_years_ago on two_years_ago.period_id = b.base_period_id
     where p.fiscal_date >= l.changed_from
 ),
 inputs as (
@@ -46,13 +46,13 @@ all_suspects as (
     union all
     select a.period_id, s.suspicion
     from pairs as a
-    join input_suspects as s on s.period_id = a.{{ year_ago_id }}
+    join input_suspects as s on s.period_id = a.base_period_id
     where s.suspicion in ({{ year_ago_suspicions }})
     union all
     select a.period_id, s.suspicion
     from pairs as a
-    join pairs as b on b.period_id = a.{{ year_ago_id }}
-    join input_suspects as s on s.period_id = b.{{ year_ago_id }}
+    join pairs as b on b.period_id = a.base_period_id
+    join input_suspects as s on s.period_id = b.base_period_id
     where s.suspicion in ({{ two_years_ago_suspicions }})
 ),
 suspects as (

@@ -11,12 +11,12 @@ all_suspects as (
     union all
     select a.period_id, s.suspicion, 1
     from pairs as a
-    join input_suspects as s on s.period_id = a.{{ year_ago_id }}
+    join input_suspects as s on s.period_id = a.base_period_id
     union all
     select a.period_id, s.suspicion, 2
     from pairs as a
-    join pairs as b on b.period_id = a.{{ year_ago_id }}
-    join input_suspects as s on s.period_id = b.{{ year_ago_id }}
+    join pairs as b on b.period_id = a.base_period_id
+    join input_suspects as s on s.period_id = b.base_period_id
 ),
 suspects as (
     select

@@ -37,11 +37,18 @@ rates as (
     select
         p.vintage_id, p.fiscal_date,
         {% for rate in valuation_growth %}
-        g.{{ rate.name }},
+        {{ rate.horizon }}.{{ rate.figure }} as {{ rate.name }},
         {% endfor %}
-        g.null_reasons
-    from growth_rates as g
-    join period_inputs as p on p.period_id = g.period_id
+        concat(
+            {% for horizon in valuation_horizons %}
+            coalesce({{ horizon }}.null_reasons, ''){{ "," if not loop.last }}
+            {% endfor %}
+        ) as null_reasons
+    from period_inputs as p
+    {% for horizon in valuation_horizons %}
+    join growth_rates as {{ horizon }}
+        on {{ horizon }}.period_id = p.period_id and {{ horizon }}.horizon = '{{ horizon }}'
+    {% endfor %}
     where p.basis = 'TTM'
     union all
     select

@@ -124,4 +124,4 @@ select
 from memberships as m
 -- another company may use the symbol of a former member today
 left join companies as c
-    on c.symbol = m.symbol and (m.member_to is null or c.ipo_date is null or c.ipo_date < m.member_to)
+    on c.symbol = m.symbol and coalesce(c.ipo_date, date '1900-01-01') < coalesce(m.member_to, date '9999-12-31')

@@ -58,4 +58,4 @@ from as_known as h
 join five_years as f on f.company_key = h.company_key and f.month_start = h.month_start
 left join analytics.fact_financials_ttm_history as t
     on t.company_key = h.company_key and t.fiscal_date = h.fundamentals_as_of and t.known_from <= h.known_from
-    and (t.known_to is null or t.known_to > h.known_from)
+    and coalesce(t.known_to, timestamp '9999-12-31 00:00:00') > h.known_from

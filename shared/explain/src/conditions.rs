@@ -52,9 +52,9 @@ pub fn of_ratio(registry: &Registry, ratio: &Ratio) -> Vec<String> {
 /// Returns the conditions of a growth rate in words.
 pub fn of_growth_rate(rate: GrowthRate<'_>) -> Vec<String> {
     let figure = label(&rate.growth.figure);
-    let mut all = vec![match rate.annual() {
+    let mut all = vec![match rate.horizon.root() {
         Some(_) => format!("{figure} is above zero at both ends"),
-        None => format!("{} is above zero", label(&rate.base())),
+        None => format!("{} is above zero", label(&rate.growth.base())),
     }];
     all.extend((!rate.growth.banks).then(|| NO_BANK.to_owned()));
     all

@@ -116,8 +116,8 @@ impl Facts<'_> {
     pub fn earlier_period(&self, key: &Key, horizon: &str) -> Result<Option<Key>> {
         let row = self.first(&format!(
             "select b.fiscal_date, b.basis from period_pairs p join period_inputs o on o.period_id = p.period_id \
-             join period_inputs b on b.period_id = p.{horizon}_period_id \
-             where o.fiscal_date = date '{}' and o.basis = '{}'",
+             join period_inputs b on b.period_id = p.base_period_id \
+             where p.horizon = '{horizon}' and o.fiscal_date = date '{}' and o.basis = '{}'",
             key.date, key.basis
         ))?;
         Ok(row.as_ref().and_then(self::key))

@@ -30,7 +30,8 @@ use market::{
     MarketValues, Pair, PriceValues, custom_market, day_input, fmp_pairs, market, price, valuation_inputs,
 };
 use periods::{
-    GrowthValues, HorizonValues, RatioValues, custom_ratio, growth_rates, horizon, ratio, ratio_input,
+    GrowthValues, HorizonValues, RateValues, RatioValues, custom_ratio, growth, growth_rates, horizon, ratio,
+    ratio_input,
 };
 
 /// Renders templates with a registry. A template can extend another one.
@@ -128,14 +129,16 @@ struct Context {
     year_ago_suspicions: String,
     /// The suspicions that concern `two_years_ago`, as a list of SQL literals.
     two_years_ago_suspicions: String,
-    /// The column of `period_pairs` with the period a year ago.
-    year_ago_id: String,
+    /// The horizon whose earlier period is a year ago.
+    year_horizon: &'static str,
     horizons: Vec<HorizonValues>,
-    growth_rates: Vec<GrowthValues>,
-    growth_figures: Vec<String>,
+    growth: Vec<GrowthValues>,
+    growth_rates: Vec<RateValues>,
     valuation_inputs: Vec<Formula>,
     /// The growth rates that market metrics use.
-    valuation_growth: Vec<GrowthValues>,
+    valuation_growth: Vec<RateValues>,
+    /// The horizons of these growth rates.
+    valuation_horizons: BTreeSet<String>,
     market_metrics: Vec<MarketValues>,
     /// Whether one of them uses fundamentals.
     has_operands: bool,
@@ -187,7 +190,7 @@ pub(crate) fn has_operands(metrics: &[MarketMetric]) -> bool {
 }
 
 /// Returns the growth rates that market metrics use.
-fn growth_rates_of_the_valuation(registry: &Registry) -> Vec<GrowthValues> {
+fn growth_rates_of_the_valuation(registry: &Registry) -> Vec<RateValues> {
     let metrics = registry.market.iter().chain(&registry.custom.market);
     let used: BTreeSet<String> = metrics
         .flat_map(MarketMetric::fundamentals)
@@ -228,6 +231,7 @@ impl Context {
         // depend on the user's.
         let of_ratios = Used::of(registry, &built_in);
         let used = Used::of(registry, &all);
+        let valuation_growth = growth_rates_of_the_valuation(registry);
         let is_income = |line: &&str| INCOME_STATEMENT.columns.iter().any(|c| c.name == *line);
         let means: Vec<Mean> = used.averages.iter().filter_map(|name| mean(registry, name)).collect();
         let formula = |name: &String| Formula {
@@ -249,12 +253,13 @@ impl Context {
             two_years_ago_suspicions: suspicions_of(registry, &of_ratios.two_years_ago),
             year_ago: of_ratios.year_ago,
             two_years_ago: of_ratios.two_years_ago,
-            year_ago_id: format!("{YEAR_HORIZON}_period_id"),
+            year_horizon: YEAR_HORIZON,
             horizons: registry.horizons.iter().map(horizon).collect(),
             growth_rates: growth_rates(registry),
-            growth_figures: registry.growth.iter().map(|g| g.figure.clone()).collect(),
+            growth: registry.growth.iter().map(|g| growth(registry, g)).collect(),
             valuation_inputs: valuation_inputs(registry),
-            valuation_growth: growth_rates_of_the_valuation(registry),
+            valuation_horizons: valuation_growth.iter().map(|rate| rate.horizon.clone()).collect(),
+            valuation_growth,
             has_operands: has_operands(&registry.market),
             has_custom_operands: has_operands(&registry.custom.market),
             market_metrics: registry.market.iter().map(|m| market(registry, m)).collect(),

@@ -7,7 +7,7 @@ use sqlparser::ast::{
     JoinOperator, OrderByKind, Query, Select, SelectItem, Statement, TableFactor, Value, Visitor,
 };
 
-use super::{Rules, has_minus, is_date_text, is_interval_sum};
+use super::{Rules, has_minus, has_or, is_date_text, is_interval_sum};
 use crate::sql_lint::FileKind;
 
 impl Visitor for Rules {
@@ -102,6 +102,15 @@ impl Visitor for Rules {
                 Some(JoinConstraint::On(_) | JoinConstraint::Using(_) | JoinConstraint::None)
             ) {
                 self.add(format!("join {join}"));
+            }
+            if let JoinOperator::Left(JoinConstraint::On(condition))
+            | JoinOperator::LeftOuter(JoinConstraint::On(condition))
+            | JoinOperator::FullOuter(JoinConstraint::On(condition)) = &join.join_operator
+                && has_or(condition)
+            {
+                self.add(format!(
+                    "OR in an outer join: DuckDB compares every row with every other: {condition}"
+                ));
             }
         }
         for item in &select.projection {

@@ -20,33 +20,56 @@ impl GrowthRate<'_> {
         format!("{}_{}", self.growth.figure, self.horizon.name)
     }
 
-    /// Its formula over the figure, and over [`GrowthRate::base`].
+    /// Its formula over the figure, and over [`Growth::base`].
     pub fn formula(&self) -> Expr {
-        let input = |name: &str| Box::new(Expr::input(name));
-        let number = |n: u32| Box::new(Expr::Number(n.to_string()));
-        let (now, base) = (self.growth.figure.as_str(), self.base());
-        let binary = |a, op, b| Expr::Binary(a, op, b);
-        match self.annual() {
-            Some(years) => {
-                let ratio = binary(input(now), Op::Over, input(&base));
-                let root = binary(number(1), Op::Over, number(years));
-                let power = Expr::Call(Function::Power, vec![ratio, root]);
-                binary(Box::new(power), Op::Minus, number(1))
-            }
-            None => {
-                let change = binary(input(now), Op::Minus, input(&base));
-                binary(Box::new(change), Op::Over, input(&base))
-            }
+        match self.horizon.root() {
+            Some(root) => self.growth.annual_rate(root),
+            None => self.growth.change(),
         }
     }
+}
 
-    /// The name of the figure at the base in the formula.
+impl Growth {
+    /// The name of the figure at the base in formulas.
     pub fn base(&self) -> String {
-        format!("{}_before", self.growth.figure)
+        format!("{}_before", self.figure)
     }
 
-    /// The number of years of an annual rate; `None` for a change.
-    pub fn annual(&self) -> Option<u32> {
-        self.horizon.years.filter(|years| *years > 1)
+    /// The change from the base, as a part of the base.
+    pub fn change(&self) -> Expr {
+        over(binary(self.end(), Op::Minus, self.start()), self.start())
     }
+
+    /// The annual rate from the base; `root` is 1 / years.
+    pub fn annual_rate(&self, root: Expr) -> Expr {
+        let power = Expr::Call(Function::Power, vec![over(self.end(), self.start()), root]);
+        binary(power, Op::Minus, number(1))
+    }
+
+    fn end(&self) -> Expr {
+        Expr::input(&self.figure)
+    }
+
+    fn start(&self) -> Expr {
+        Expr::input(&self.base())
+    }
+}
+
+impl Horizon {
+    /// The exponent of an annual rate, 1 / years; `None` if growth over the horizon is a change.
+    pub fn root(&self) -> Option<Expr> {
+        self.years.filter(|years| *years > 1).map(|years| over(number(1), number(years)))
+    }
+}
+
+fn binary(left: Expr, op: Op, right: Expr) -> Expr {
+    Expr::Binary(Box::new(left), op, Box::new(right))
+}
+
+fn over(dividend: Expr, divisor: Expr) -> Expr {
+    binary(dividend, Op::Over, divisor)
+}
+
+fn number(n: u32) -> Expr {
+    Expr::Number(n.to_string())
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::inputs::{Formula, SPLIT_ADJUSTED, suspicions_of};
 use crate::metrics::{
-    Average, Denominator, Earlier, Expr, GrowthRate, Horizon, Op, PeriodKind, Ratio, Registry,
+    Average, Denominator, Earlier, Expr, Growth, GrowthRate, Horizon, Op, PeriodKind, Ratio, Registry,
 };
 
 #[derive(Serialize)]
@@ -69,8 +69,10 @@ pub(super) struct RatioValues {
 pub(super) struct HorizonValues {
     name: String,
     days: Days,
-    /// The condition under which the growth rate does not exist for a period.
-    does_not_apply: String,
+    /// The exponent of an annual rate as SQL, NULL for a change.
+    root: String,
+    /// The condition under which growth over the horizon does not exist for a period.
+    does_not_apply: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -81,16 +83,25 @@ pub(super) struct Days {
 }
 
 #[derive(Serialize)]
-pub(super) struct GrowthValues {
+pub(super) struct RateValues {
     pub(super) name: String,
     figure: String,
-    horizon: String,
+    pub(super) horizon: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct GrowthValues {
+    figure: String,
     banks: bool,
     is_per_share: bool,
-    /// Whether it is an annual rate, which requires an end value above zero.
-    is_annual: bool,
+    /// The horizons over which it is not measured, as a list of SQL literals.
+    not_over: Option<String>,
+    /// The reason for NULL if the end value of an annual rate is not above zero.
     reason: &'static str,
-    value: String,
+    /// The change as SQL.
+    change: String,
+    /// The annual rate as SQL, with the exponent `p.root`.
+    annual_rate: String,
 }
 
 /// Returns the SQL of an expression of a ratio's inputs, with the table alias `i`.
@@ -147,7 +158,7 @@ pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
         missing: missing.join(" or "),
         missing_reason: absent(ratio.missing.as_deref().unwrap_or("missing_input")),
         unknown_reason: absent("missing_input"),
-        does_not_apply: ratio.bases.as_ref().map(|bases| does_not_apply(bases, "i")),
+        does_not_apply: ratio.bases.as_ref().and_then(|bases| does_not_apply(bases, "i")),
         refusals: formula
             .divisor()
             .map(|divisor| refusals(ratio.rule(), &operand(divisor, &sql(divisor))))
@@ -220,13 +231,14 @@ pub(super) fn horizon(horizon: &Horizon) -> HorizonValues {
             to: horizon.days.to,
             target: horizon.days.target,
         },
+        root: horizon.root().map_or_else(|| "null::double".to_owned(), |root| sql(&root)),
         does_not_apply: does_not_apply(&horizon.bases, "p"),
     }
 }
 
 /// Returns the condition under which a period, a row with the table alias `alias`, has none of the
-/// bases.
-fn does_not_apply(bases: &[PeriodKind], alias: &str) -> String {
+/// bases; `None` if every period has one of them.
+fn does_not_apply(bases: &[PeriodKind], alias: &str) -> Option<String> {
     let kinds = [
         (PeriodKind::Quarter, "not in ('FY', 'TTM')"),
         (PeriodKind::Year, "= 'FY'"),
@@ -237,28 +249,38 @@ fn does_not_apply(bases: &[PeriodKind], alias: &str) -> String {
         .filter(|(kind, _)| !bases.contains(kind))
         .map(|(_, basis)| format!("{alias}.basis {basis}"))
         .collect();
-    match without.is_empty() {
-        true => "false".to_owned(),
-        false => without.join(" or "),
-    }
+    (!without.is_empty()).then(|| without.join(" or "))
 }
 
-pub(super) fn growth_rates(registry: &Registry) -> Vec<GrowthValues> {
-    let values = |rate: GrowthRate<'_>| GrowthValues {
-        name: rate.name(),
-        figure: rate.growth.figure.clone(),
-        horizon: rate.horizon.name.clone(),
-        banks: rate.growth.banks,
-        is_per_share: uses_counts(registry, &Expr::input(&rate.growth.figure)),
-        is_annual: rate.annual().is_some(),
-        reason: match rate.growth.earnings {
+pub(super) fn growth(registry: &Registry, growth: &Growth) -> GrowthValues {
+    let base = growth.base();
+    let sql = |expr: &Expr| {
+        expr.sql(&|input| match input == base {
+            true => format!("p.base_{}", growth.figure),
+            false => format!("p.{input}"),
+        })
+    };
+    let others = registry.horizons.iter().filter(|horizon| !growth.over.contains(&horizon.name));
+    let not_over: Vec<String> = others.map(|horizon| format!("'{}'", horizon.name)).collect();
+    GrowthValues {
+        figure: growth.figure.clone(),
+        banks: growth.banks,
+        is_per_share: uses_counts(registry, &Expr::input(&growth.figure)),
+        not_over: (!not_over.is_empty()).then(|| not_over.join(", ")),
+        reason: match growth.earnings {
             true => "negative_earnings",
             false => "nonpositive_denominator",
         },
-        value: rate.formula().sql(&|input| match input == rate.base() {
-            true => format!("p.{}_base", rate.name()),
-            false => format!("p.{input}"),
-        }),
+        change: sql(&growth.change()),
+        annual_rate: sql(&growth.annual_rate(Expr::input("root"))),
+    }
+}
+
+pub(super) fn growth_rates(registry: &Registry) -> Vec<RateValues> {
+    let values = |rate: GrowthRate<'_>| RateValues {
+        name: rate.name(),
+        figure: rate.growth.figure.clone(),
+        horizon: rate.horizon.name.clone(),
     };
     registry.growth_rates().map(values).collect()
 }

@@ -200,10 +200,12 @@ fn find(models: &Models, figure: &Chosen, name: &str) -> Input {
         .flatten();
     let at = match (close.and_then(|sessions| sessions.parse().ok()), rate) {
         (Some(sessions), _) => At::Close(sessions),
-        (None, Some(rate)) if name == rate.base() => match place(models, Fact::Growth, &rate.growth.figure) {
-            Place::Ttm(column) => At::Base { horizon: rate.horizon.name.clone(), column },
-            other => At::Newest(other),
-        },
+        (None, Some(rate)) if name == rate.growth.base() => {
+            match place(models, Fact::Growth, &rate.growth.figure) {
+                Place::Ttm(column) => At::Base { horizon: rate.horizon.name.clone(), column },
+                other => At::Newest(other),
+            }
+        }
         _ => At::Newest(place(models, figure.fact, name)),
     };
     // Ratios and growth rates of twelve months have the same inputs.

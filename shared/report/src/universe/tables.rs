@@ -189,21 +189,14 @@ fn bases(connection: &Connection, models: &Models, columns: &str) -> Result<Vec<
     if let Some(pairs) = models.models.iter().find(|model| model.builds() == "period_pairs") {
         execute(connection, &pairs.sql)?;
     }
-    let horizons = models.registry.horizons.iter().map(|horizon| {
-        let name = &horizon.name;
-        format!(
-            "select n.symbol, '{name}' as horizon, b.fiscal_date from newest n \
-             join period_pairs p on p.period_id = n.period_id join period_inputs b on b.period_id = p.{name}_period_id"
-        )
-    });
     rows(
         connection,
         &format!(
             "with newest as (select * from period_inputs \
-             qualify row_number() over (partition by symbol order by fiscal_date desc) = 1), pairs as ({}) \
-             select p.symbol, p.horizon, {columns} from pairs p \
-             join analytics.fact_financials_ttm t on t.symbol = p.symbol and t.fiscal_date = p.fiscal_date",
-            horizons.collect::<Vec<_>>().join(" union all ")
+             qualify row_number() over (partition by symbol order by fiscal_date desc) = 1) \
+             select n.symbol, p.horizon, {columns} from newest n \
+             join period_pairs p on p.period_id = n.period_id join period_inputs b on b.period_id = p.base_period_id \
+             join analytics.fact_financials_ttm t on t.symbol = b.symbol and t.fiscal_date = b.fiscal_date"
         ),
     )
 }
