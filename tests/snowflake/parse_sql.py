@@ -10,7 +10,7 @@ of the packages. A rejected statement is parsed each time.
 sqlglot silently parses a statement that it does not know as a Command. A Command is accepted only for
 the account-level statements listed below, and never for statements about tables, views and rows.
 """
-import functools, hashlib, json, logging, os, re, sys
+import functools, gc, hashlib, json, logging, os, re, sys
 from importlib.metadata import version
 import sqlglot
 from sqlglot import exp
@@ -60,6 +60,8 @@ def parsers():
 
 
 def main():
+    # Parsers make many objects and few cycles: a fifth of sqlfluff's time goes to looking for them.
+    gc.set_threshold(200_000)
     accepted, *files = sys.argv[1:]
     os.makedirs(accepted, exist_ok=True)
     by, errors = parsers(), []
