@@ -8,7 +8,7 @@ when its standard input closes, so that nothing outlives the tests that started 
 
 deploy.py deploys the stack. controls.py documents the endpoints for tests, such as /_calls.
 """
-import argparse, json, os, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.request
+import argparse, gc, json, os, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -68,6 +68,8 @@ def serve(folder):
     sys.argv = ["ministack"]
     emulator.install()
     from ministack import app
+    gc.freeze()
+    gc.set_threshold(50_000)
     app.main()
 
 

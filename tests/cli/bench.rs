@@ -77,9 +77,9 @@ fn a_run_that_fails_is_reported_with_its_reason() {
     assert!(is_empty(&folder), "a temporary folder is left");
 }
 
-/// Starts a benchmark whose first run waits a minute for a response.
+/// Starts a benchmark whose first run waits five seconds for each response.
 fn waiting(folder: &TempDir) -> Running {
-    let running = findata(&["bench", "--symbols", "1", "--latency", "60000", "--json"])
+    let running = findata(&["bench", "--symbols", "1", "--latency", "5000", "--json"])
         .variable("TMPDIR", folder.path().to_str().unwrap())
         .start();
     let home = || fs::read_dir(folder).unwrap().next().map(|entry| entry.unwrap().path());

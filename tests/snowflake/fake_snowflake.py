@@ -42,7 +42,7 @@ other login. --prepared keeps parsed statements in a folder that several process
 (prepared.py). When ready, it prints one line of JSON with both addresses. It exits when its
 standard input closes, so that it does not outlive the tests.
 """
-import argparse, asyncio, json, os, re, socket, sys, threading, time, uuid
+import argparse, asyncio, gc, json, os, re, socket, sys, threading, time, uuid
 from urllib.parse import urljoin
 import boto3
 from starlette.applications import Starlette
@@ -344,6 +344,9 @@ def main():
     fake = FakeSnowflake(options, files)
 
     import uvicorn
+    # A quarter of the time in Python was garbage collection, mostly of modules and of trees without cycles.
+    gc.freeze()
+    gc.set_threshold(50_000)
     listener, port = listen(options.port)
     fake.url = f"http://127.0.0.1:{port}"
 

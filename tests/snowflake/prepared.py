@@ -15,6 +15,8 @@ import statement
 MINIMUM_LENGTH = 300
 # Trees of expressions with many operands are deeper than Python's default of 1,000 calls.
 RECURSION_LIMIT = 20_000
+# Programs and tests in this folder that are not part of the fake.
+OTHER_PROGRAMS = r"^(test_.*|fake_client|infer_types|parse_sql)\.py$"
 # Statements whose tree depends on the session, and those that fakesnow runs as several statements.
 NOT_STORED = r"(?i)information_schema|result_scan|\bidentifier\s*\(|\$\w|@|\b(autoincrement|identity|overwrite)\b"
 
@@ -25,7 +27,8 @@ class Folder:
     def __init__(self, path):
         self.path = path
         packages = [f"{name} {version(name)}" for name in ("fakesnow", "sqlglot", "sqlglotc")] + [sys.version]
-        code = [open(file).read() for file in sorted(glob.glob(os.path.join(os.path.dirname(__file__), "*.py")))]
+        files = sorted(glob.glob(os.path.join(os.path.dirname(__file__), "*.py")))
+        code = [open(file).read() for file in files if not re.search(OTHER_PROGRAMS, os.path.basename(file))]
         self.made_by = hashlib.sha256("\n".join(packages + code).encode()).hexdigest()
         os.makedirs(path, exist_ok=True)
 

@@ -1,15 +1,22 @@
 //! The Python programs that check Snowflake's SQL.
 
-use std::{ffi::OsStr, path::PathBuf, process::Command};
+use std::{
+    ffi::OsStr,
+    iter,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::{Value, json};
 
-use super::fake_snowflake::FakeSnowflake;
+use super::{command, fake_snowflake::FakeSnowflake};
 
 /// Returns the parse errors of sqlglot and sqlfluff in these files as a list of `[file, error]`.
 /// The list is also empty if the Python environment is missing.
 pub fn parse_errors(files: &[PathBuf]) -> Value {
-    problems("parse_sql.py", files).unwrap_or(json!([]))
+    let accepted = command::build_folder().join("parsed-statements");
+    let arguments: Vec<&Path> = iter::once(&accepted).chain(files).map(PathBuf::as_path).collect();
+    problems("parse_sql.py", &arguments).unwrap_or(json!([]))
 }
 
 /// Runs a program in `tests/snowflake` that prints problems as JSON. Returns `None` if the Python
