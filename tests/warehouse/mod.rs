@@ -92,6 +92,7 @@ fn account(_: &str) -> Option<(Snowflake, Files)> {
     }
     let text = |name: &str| variable(name).unwrap_or_default();
     let settings = Settings {
+        rows_per_slice: u64::MAX,
         account: text("ACCOUNT"),
         user: text("USER"),
         key: SecretString::from(text("PRIVATE_KEY")),
