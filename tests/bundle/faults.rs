@@ -313,3 +313,56 @@ fn a_scheduled_run_that_meets_an_outage_of_fmp_is_retried() {
     assert_eq!(sweep(&bundle)["started"], json!([]), "nothing is left to retry");
     assert_eq!((logged("RunsCompleted"), logged("RunsFailed")), (1, 0));
 }
+
+/// Time limits of load and analytics in seconds. Half of each is reserved to close the session. Either step takes
+/// several times as long.
+const BRIEF: [(&str, u32); 2] = [("load", 10), ("analytics", 40)];
+
+#[test]
+#[ignore = "slow; ./dev test --long runs it"]
+fn steps_that_are_stopped_every_time_end_with_the_same_tables() {
+    const COMPANIES: usize = 12;
+    let server = Simulator::with_symbols(COMPANIES);
+    let Some(bundle) = bundle(&server, &[]) else {
+        return;
+    };
+    let home = Home::new();
+    let all = server.symbols();
+    Job::new(server.url(), &all.iter().map(String::as_str).collect::<Vec<_>>())
+        .days(20)
+        .run_ok(&home);
+    let calls = server.calls();
+    for (function, seconds) in BRIEF {
+        let name = json!({"FunctionName": format!("findata-{function}")});
+        let mut environment =
+            bundle.call("lambda", "get_function_configuration", name.clone())["Environment"].clone();
+        environment["Variables"]["SNOWFLAKE_ROWS_PER_SLICE"] = json!("300");
+        let mut brief = name;
+        (brief["Timeout"], brief["Environment"]) = (json!(seconds), environment);
+        bundle.call("lambda", "update_function_configuration", brief);
+    }
+    let mut request = request(&server);
+    request["symbols"] = json!(all);
+    let run = started_run(&bundle.invoke("fanout", &request));
+    let progress = |function: &str| bundle.keys(&format!("runs/{run}/slices/{function}-")).len();
+    for (function, _) in BRIEF {
+        // In the middle of the second slice.
+        bundle.wait_for(function, || (progress(function) > 0).then_some(()));
+        let killed = bundle.control("/_kill", &[("function", &format!("findata-{function}"))]);
+        println!("{function}: {killed}");
+    }
+    bundle.wait_for("the end", || {
+        thread::sleep(Duration::from_secs(10));
+        sweep(&bundle);
+        bundle.object(&format!("runs/{run}/summary.json"))
+    });
+    assert_complete(&bundle, &run);
+    assert_eq!(server.calls(), 2 * calls, "no step makes a call");
+    for (function, _) in BRIEF {
+        let log = bundle.log(function);
+        let continued = log.iter().filter(|line| line.contains("continues in another invocation")).count();
+        println!("{function}: {} slices, continued {continued} times", progress(function));
+        assert!(continued > 0 && progress(function) > 2, "{function}: {}", log.join("\n"));
+    }
+    assert_same_tables(&home, &bundle);
+}

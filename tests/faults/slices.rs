@@ -187,9 +187,9 @@ fn steps_that_are_always_stopped_end_with_the_tables_of_an_undisturbed_run() {
     let calls = server.calls();
     wait(async {
         let (stage, run) = fetch(&home, &server, job.options.clone()).await;
-        let loads = stop_always("load", 60, &run, &stage, &home).await;
+        let loads = stop_always("load", 45, &run, &stage, &home).await;
         assert!(loads > 2, "{loads} invocations of load");
-        let computations = stop_always("analytics", 260, &run, &stage, &home).await;
+        let computations = stop_always("analytics", 190, &run, &stage, &home).await;
         assert!(computations > 2, "{computations} invocations of analytics");
         println!("{loads} invocations of load, {computations} of analytics");
     });
