@@ -2,8 +2,8 @@
 //!
 //! An invocation on AWS ends after 15 minutes at most. If the companies do not fit into one slice, the differences
 //! of each slice are moved from the session's temporary tables into tables that outlive it. The same transaction
-//! records the slice in `ops.slices`, under the write fence. So an invocation that timed out, but whose statement
-//! is still executing, cannot add the slice a second time. The next invocation reads the scope and the companies
+//! records the slice in `ops.slices`, under the write fence. So no slice is added twice, even if an invocation timed
+//! out while its statement is still executing. The next invocation reads the scope and the companies
 //! from such tables too, and continues after the last slice. After the last one, one transaction publishes all.
 //!
 //! The counter of the write fence names a computation and its tables. A computation can be continued only while
@@ -71,16 +71,19 @@ impl Kept {
         }
         let newest = newest(&rows, fence.number());
         let newest = newest.filter(|kept| kept.fingerprint == fingerprint(models) && kept.as_of <= today);
+        if newest.is_none() && !rows.is_empty() {
+            // Another invocation that works on the computation starts over, before it misses a table.
+            fence.write(warehouse, &[]).await?;
+        }
         for row in rows.chunk_by(|a, b| a.computation == b.computation) {
             if newest.as_ref().is_none_or(|kept| kept.computation != row[0].computation) {
                 discard(row[0].computation, warehouse).await?;
             }
         }
         let Some(kept) = newest else { return Ok(None) };
-        // Counts the attempt, and ends the right of an earlier invocation to write.
-        fence
-            .write(warehouse, &[kept.insert(fence.number() + 1, Some(kept.last_company))])
-            .await?;
+        // Counts the attempt. The counter of the write fence stays: of two invocations at the same time, the one
+        // that stores the next slice first goes on, and the other one starts over.
+        warehouse.execute(&kept.insert(fence.number(), Some(kept.last_company))).await?;
         let mut batch = Batch::new(warehouse);
         for table in SCOPE {
             let from = kept.table(table);
@@ -93,6 +96,7 @@ impl Kept {
                 run_id = kept.run,
                 "other rows were loaded meanwhile: the slices are computed again"
             );
+            fence.write(warehouse, &[]).await?;
             kept.discard(warehouse).await?;
             return Ok(None);
         }
@@ -258,4 +262,41 @@ fn read(row: Vec<Option<String>>) -> Result<Row> {
         _ => None,
     };
     parsed.ok_or_else(|| Error::Stop("ops.slices has an unreadable row: delete its rows".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(computation: u64, fence: u64, last_company: Option<u64>) -> Row {
+        Row {
+            computation,
+            run: "r".into(),
+            fingerprint: String::new(),
+            as_of: NaiveDate::default(),
+            fence,
+            last_company,
+        }
+    }
+
+    #[test]
+    fn a_computation_continues_only_while_nothing_else_was_published() {
+        let claimed = [row(7, 7, None)];
+        assert_eq!(newest(&claimed, 7), None, "its scope may not be complete");
+        let rows = [row(7, 7, None), row(7, 8, Some(0)), row(7, 8, Some(0)), row(7, 9, Some(4))];
+        let at = |fence| newest(&rows, fence).map(|kept| (kept.last_company, kept.has_tables));
+        assert_eq!((at(9), at(10), at(8)), (Some((4, true)), None, None));
+    }
+
+    #[test]
+    fn slices_get_smaller_if_invocations_finish_none() {
+        let halvings = |rows: &[Row]| newest(rows, 9).map(|kept| kept.halvings);
+        let finished = || row(7, 9, Some(4));
+        assert_eq!(halvings(&[finished()]), Some(0));
+        // The invocation after the first attempt may have been killed for any reason.
+        assert_eq!(halvings(&[finished(), finished()]), Some(1));
+        assert_eq!(halvings(&[row(7, 8, Some(0)), row(7, 8, Some(0)), finished()]), Some(0));
+        let many: Vec<Row> = std::iter::repeat_with(finished).take(100).collect();
+        assert_eq!(halvings(&many), Some(MAX_HALVINGS));
+    }
 }
