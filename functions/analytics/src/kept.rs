@@ -247,21 +247,22 @@ fn fingerprint(models: &Models) -> String {
 }
 
 fn read(row: Vec<Option<String>>) -> Result<Row> {
-    let parsed = match row.as_slice() {
-        [Some(computation), Some(run), Some(fingerprint), Some(as_of), Some(fence), last_company] => (|| {
-            Some(Row {
-                computation: computation.parse().ok()?,
-                run: run.clone(),
-                fingerprint: fingerprint.clone(),
-                as_of: as_of.parse().ok()?,
-                fence: fence.parse().ok()?,
-                last_company: last_company.as_ref().map(|company| company.parse().ok()).unwrap_or_default(),
-            })
-        })(
-        ),
-        _ => None,
+    parse(&row).ok_or_else(|| Error::Stop("ops.slices has an unreadable row: delete its rows".into()))
+}
+
+fn parse(row: &[Option<String>]) -> Option<Row> {
+    let [Some(computation), Some(run), Some(fingerprint), Some(as_of), Some(fence), last_company] = row
+    else {
+        return None;
     };
-    parsed.ok_or_else(|| Error::Stop("ops.slices has an unreadable row: delete its rows".into()))
+    Some(Row {
+        computation: computation.parse().ok()?,
+        run: run.clone(),
+        fingerprint: fingerprint.clone(),
+        as_of: as_of.parse().ok()?,
+        fence: fence.parse().ok()?,
+        last_company: last_company.as_deref().and_then(|company| company.parse().ok()),
+    })
 }
 
 #[cfg(test)]
