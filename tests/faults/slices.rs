@@ -26,10 +26,10 @@ use findata_tests::{Home, Job, Simulator, analyze, client, models, request, toda
 use serde_json::json;
 use tokio::sync::Notify;
 
-/// Enough companies for ranks.
-const COMPANIES: usize = 12;
-/// Rows of prices per slice: two or three companies.
-const ROWS_PER_SLICE: u64 = 500;
+use crate::warehouse::ONE_SECTOR;
+
+/// Rows of prices per slice: two companies.
+const ROWS_PER_SLICE: u64 = 250;
 /// More invocations than any case needs.
 const MOST_INVOCATIONS: usize = 60;
 
@@ -117,8 +117,7 @@ impl Warehouse for Limited {
 
 /// Fetches a run. Returns its stage and its id.
 async fn fetch(home: &Home, server: &Simulator, options: Options) -> (DirectoryStage, RunId) {
-    let symbols = server.symbols();
-    let request = request(&symbols.iter().map(String::as_str).collect::<Vec<_>>(), options);
+    let request = request(&ONE_SECTOR, options);
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     let (fmp, queue, clock) = (client(&server.url(), "test-key"), LocalQueue::default(), DayClock(today()));
     findata_fanout::handle(&request, &fmp, &stage, &queue, &clock).await.unwrap();
@@ -179,11 +178,11 @@ fn leftovers(home: &Home) -> i64 {
 
 #[test]
 fn steps_that_are_always_stopped_end_with_the_tables_of_an_undisturbed_run() {
-    let server = Simulator::with_symbols(COMPANIES);
+    let server = Simulator::with_symbols(41);
     let (undisturbed, home) = (Home::new(), Home::new());
-    let symbols = server.symbols();
-    let job = Job::new(server.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>());
+    let job = Job::new(server.url(), &ONE_SECTOR);
     job.run_ok(&undisturbed);
+    assert!(undisturbed.count("select count(*) from analytics.fact_sector_ranks") > 0);
     let calls = server.calls();
     wait(async {
         let (stage, run) = fetch(&home, &server, job.options.clone()).await;
@@ -225,11 +224,11 @@ async fn invoke_late(function: &str, run: &RunId, stage: &DirectoryStage, home: 
 
 #[test]
 fn an_invocation_hands_over_before_its_time_is_up() {
-    let server = Simulator::with_symbols(COMPANIES);
+    let server = Simulator::with_symbols(41);
     let (undisturbed, home) = (Home::new(), Home::new());
-    let symbols = server.symbols();
-    let job = Job::new(server.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>());
+    let job = Job::new(server.url(), &ONE_SECTOR);
     job.run_ok(&undisturbed);
+    assert!(undisturbed.count("select count(*) from analytics.fact_sector_ranks") > 0);
     wait(async {
         let (stage, run) = fetch(&home, &server, job.options.clone()).await;
         let mut loads = 1;
