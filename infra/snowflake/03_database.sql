@@ -19,5 +19,6 @@ create schema if not exists staging comment = 'typed rows, all versions';
 create schema if not exists analytics comment = 'published figures';
 create schema if not exists ops comment = 'runs, files, checks, changes';
 
--- Contains the temporary tables of the functions' sessions. Nothing in it persists, so time travel is off.
+-- Contains the temporary tables of the functions' sessions, and tables that analytics keeps until its next invocation
+-- continues. Nothing in it is needed longer, so time travel is off.
 create schema if not exists scratch data_retention_time_in_days = 0 comment = 'temporary tables of the functions';

@@ -1,8 +1,8 @@
 -- Grants on the objects of findata_deploy; run as securityadmin, which may grant on future tables
 use role securityadmin;
 
--- Loader: load and analytics copy files, select, insert and delete. They never update, truncate or run
--- DDL on permanent tables.
+-- Loader: load and analytics copy files, select, insert and delete. They never update or truncate, and run DDL only in
+-- the schema scratch.
 grant usage on schema findata.raw to role findata_loader;
 grant usage on stage findata.raw.landing to role findata_loader;
 grant usage on file format findata.raw.landing_json to role findata_loader;
@@ -27,8 +27,8 @@ grant usage on schema findata.ops to role findata_loader;
 grant select, insert, delete on all tables in schema findata.ops to role findata_loader;
 grant select, insert, delete on future tables in schema findata.ops to role findata_loader;
 
--- Temporary tables need only the usage privilege on the schema. But analytics renames some of them,
--- and Snowflake treats a rename as creating a table.
+-- Temporary tables need only the usage privilege on the schema. But analytics renames some of them, which Snowflake
+-- treats as creating a table, and keeps the results of slices in tables that it creates and drops.
 grant usage on schema findata.scratch to role findata_loader;
 grant create table on schema findata.scratch to role findata_loader;
 

@@ -1,6 +1,9 @@
 //! Duplicated and lost messages and events, batches that always fail, and killed functions.
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use findata_fmp_simulator::Options;
 use findata_pipeline::run::{RunId, Status};
@@ -312,4 +315,72 @@ fn a_scheduled_run_that_meets_an_outage_of_fmp_is_retried() {
     assert_same_tables(&home, &bundle);
     assert_eq!(sweep(&bundle)["started"], json!([]), "nothing is left to retry");
     assert_eq!((logged("RunsCompleted"), logged("RunsFailed")), (1, 0));
+}
+
+/// Time limits of load and analytics in seconds. Half of each is reserved to close the session. Either step takes
+/// several times as long.
+const BRIEF: [(&str, u32); 2] = [("load", 14), ("analytics", 40)];
+
+#[test]
+#[ignore = "slow; ./dev test --long runs it"]
+fn steps_that_are_stopped_every_time_end_with_the_same_tables() {
+    // Enough for ranks, and for three slices.
+    const COMPANIES: usize = 6;
+    let server = Simulator::with_symbols(COMPANIES);
+    let Some(bundle) = bundle(&server, &[]) else {
+        return;
+    };
+    let home = Home::new();
+    let all = server.symbols();
+    Job::new(server.url(), &all.iter().map(String::as_str).collect::<Vec<_>>())
+        .days(20)
+        .run_ok(&home);
+    let calls = server.calls();
+    for (function, seconds) in BRIEF {
+        let name = json!({"FunctionName": format!("findata-{function}")});
+        let mut environment =
+            bundle.call("lambda", "get_function_configuration", name.clone())["Environment"].clone();
+        environment["Variables"]["SNOWFLAKE_ROWS_PER_SLICE"] = json!("300");
+        let mut brief = name;
+        (brief["Timeout"], brief["Environment"]) = (json!(seconds), environment);
+        bundle.call("lambda", "update_function_configuration", brief);
+    }
+    let mut request = request(&server);
+    request["symbols"] = json!(all);
+    let run = started_run(&bundle.invoke("fanout", &request));
+    let progress = |function: &str| bundle.keys(&format!("runs/{run}/slices/{function}-")).len();
+    let mut to_kill: Vec<&str> = BRIEF.iter().map(|(function, _)| *function).collect();
+    let (mut stored, mut since) = (0, Instant::now());
+    let begun = Instant::now();
+    while bundle.object(&format!("runs/{run}/summary.json")).is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(500), "{:?}", bundle.keys("runs/"));
+        thread::sleep(Duration::from_secs(1));
+        // In the middle of a slice.
+        to_kill.retain(|function| {
+            let killed = progress(function) > 0
+                && bundle.control("/_kill", &[("function", &format!("findata-{function}"))])["killed"]
+                    != json!([]);
+            !killed
+        });
+        let progress = progress("load") + progress("analytics");
+        if progress > stored {
+            (stored, since) = (progress, Instant::now());
+        } else if since.elapsed() > Duration::from_secs(40) {
+            // As on AWS, the sweeper repeats a step only if it makes no progress: invocations at the same time
+            // would make each other start over.
+            sweep(&bundle);
+            since = Instant::now();
+        }
+    }
+    assert_eq!(to_kill, [""; 0], "both functions were killed");
+    assert_complete(&bundle, &run);
+    assert_eq!(server.calls(), 2 * calls, "no step makes a call");
+    for (function, _) in BRIEF {
+        let log = bundle.log(function);
+        let continued = log.iter().filter(|line| line.contains("continues in another invocation")).count();
+        println!("{function}: {} slices, continued {continued} times", progress(function));
+        assert!(progress(function) > 2, "{function}: {}", log.join("\n"));
+        assert!(continued > 0 || function == "analytics", "{function}: {}", log.join("\n"));
+    }
+    assert_same_tables(&home, &bundle);
 }

@@ -46,7 +46,9 @@ fn classify(answer: &Answer) -> Action {
         Err(Error::Stop(_) | Error::Unreachable(_)) => Stop,
         Err(Error::Budget(_)) => Budget,
         Err(Error::Config(_)) => Config,
-        Err(error @ (Error::Resource(_) | Error::Damaged(_) | Error::Interrupted(_))) => {
+        Err(
+            error @ (Error::Resource(_) | Error::Damaged(_) | Error::Interrupted(_) | Error::OutOfTime(_)),
+        ) => {
             panic!("no call fails like this: {error}")
         }
     }

@@ -17,6 +17,7 @@ mod progress;
 mod readers;
 mod redelivery;
 mod retries;
+mod slices;
 mod transient;
 mod universe;
 

@@ -99,6 +99,7 @@ impl FakeSnowflake {
             prefix: PREFIX.into(),
             statement_timeout: Duration::from_secs(300),
             ends_at: None,
+            rows_per_slice: u64::MAX,
             retry_pause: Duration::from_millis(5),
             url: Some(self.url.clone()),
         }

@@ -29,7 +29,7 @@ use findata_tests::{FakeSnowflake, Home, wait};
 use secrecy::SecretString;
 
 /// Five companies of the sector Technology, enough for ranks.
-const ONE_SECTOR: [&str; 5] = ["AAPL", "MSFT", "NVDA", "SPLIT", "EURRP"];
+pub(crate) const ONE_SECTOR: [&str; 5] = ["AAPL", "MSFT", "NVDA", "SPLIT", "EURRP"];
 
 /// The place from which a warehouse reads its landing files.
 enum Files {
@@ -92,6 +92,7 @@ fn account(_: &str) -> Option<(Snowflake, Files)> {
     }
     let text = |name: &str| variable(name).unwrap_or_default();
     let settings = Settings {
+        rows_per_slice: u64::MAX,
         account: text("ACCOUNT"),
         user: text("USER"),
         key: SecretString::from(text("PRIVATE_KEY")),

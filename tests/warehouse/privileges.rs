@@ -1,6 +1,8 @@
 //! The role that the setup script creates for the functions has every privilege that they need. A
 //! missing privilege fails the run without leaving partial changes.
 
+use std::time::{Duration, Instant};
+
 use chrono::Days;
 use findata_domain::Error;
 use findata_fmp_simulator::Options;
@@ -79,11 +81,22 @@ fn the_loader_role_is_sufficient_and_doctor_suggests_each_missing_grant() {
     wait(administrator.execute("alter warehouse findata_wh suspend")).unwrap();
     wait(administrator.close()).unwrap();
     let (resumes, before) = (fake.requests("resume"), fake.log().len());
-    let summary = try_load_and_compute(&home, &done, today(), fake, as_loader(fake)).unwrap();
+    // As on AWS, with a slice for each company.
+    let ends_at = Some(Instant::now() + Duration::from_secs(3_600));
+    let in_slices = Settings { ends_at, rows_per_slice: 100, ..as_loader(fake) };
+    let summary = try_load_and_compute(&home, &done, today(), fake, in_slices).unwrap();
     assert_eq!(fake.requests("resume") - resumes, 1, "one resume per run");
     assert_eq!(summary.warehouse.resumes, 1);
     assert_parses(fake, before);
     comparison::assert_same_tables(&home, fake, DATABASE);
+    let texts: Vec<String> = fake.log()[before..].iter().map(|entry| entry.to_string()).collect();
+    let sent = |text: &str| texts.iter().any(|entry| entry.contains(text));
+    assert!(sent("insert into kept_") && sent("drop table if exists kept_"), "the slices were kept");
+    let mut administrator = as_administrator(fake);
+    let kept = "select table_name from information_schema.tables where lower(table_name) like 'kept_%' \
+        union all select run_id from ops.slices";
+    assert!(wait(administrator.query(kept)).unwrap().is_empty());
+    wait(administrator.close()).unwrap();
 
     let next = today() + Days::new(3);
     let tomorrow = Simulator::start(Options { symbols: 2, today: next, revision: 1, ..Options::default() });

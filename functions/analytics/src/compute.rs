@@ -9,31 +9,88 @@ use chrono::NaiveDate;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar, sql::literal};
 use findata_models::{CUSTOM_METRICS, Extent, Model, Models, PUBLISHED, PublishedTable};
 use findata_pipeline::{
-    batch::Batch, plan::PlanOutline, ports::warehouse::Warehouse, run::RunId, summary::TableCounts,
+    batch::Batch,
+    ledger,
+    plan::PlanOutline,
+    ports::{
+        stage::{self, Stage},
+        warehouse::Warehouse,
+    },
+    run::RunId,
+    summary::TableCounts,
+    time_limit::TimeLimit,
     write_fence::WriteFence,
 };
+use serde_json::json;
 
 use crate::{
-    FUNCTION, model_version, publish,
+    FUNCTION,
+    kept::Kept,
+    model_version, publish,
     publish::Differences,
     scope::{Scope, Slice},
 };
 
-/// Runs the models on the pending changes and publishes the result. Returns the counts by table.
+/// Runs the models on the pending changes and publishes the result. Returns the counts by table. Finishes a
+/// computation of an earlier invocation first.
 pub(crate) async fn compute(
     run: &RunId,
     plan: &PlanOutline,
     models: &Models,
     fence: &mut WriteFence,
+    stage: &impl Stage,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, TableCounts>> {
-    let as_of = nyse_calendar::new_york_date(clock.now());
-    refuse_earlier_day(as_of, warehouse).await?;
+    let today = nyse_calendar::new_york_date(clock.now());
+    refuse_earlier_day(today, warehouse).await?;
     model_version::check_models(models, warehouse).await?;
+    let mut kept = match warehouse.ends_at() {
+        Some(_) => Kept::open(models, today, fence, warehouse).await?,
+        None => None,
+    };
+    let mut before: BTreeMap<String, TableCounts> = BTreeMap::new();
+    loop {
+        let of_other_run = kept.as_ref().is_some_and(|kept| kept.run != run.as_str());
+        let mut limit = TimeLimit::new(warehouse.ends_at());
+        let counts = compute_changes(run, plan, models, kept, &mut limit, fence, stage, warehouse, clock);
+        let mut counts = counts.await.map_err(|error| limit.error(error))?;
+        for (table, earlier) in &before {
+            let sum = counts.entry(table.clone()).or_default();
+            sum.written += earlier.written;
+            sum.removed += earlier.removed;
+        }
+        if !of_other_run {
+            return Ok(counts);
+        }
+        // The other run had begun before this run's changes were loaded.
+        (kept, before) = (None, counts);
+    }
+}
+
+/// Computes the pending changes, or those of a computation of an earlier invocation.
+#[expect(clippy::too_many_arguments, reason = "everything that a computation depends on")]
+async fn compute_changes(
+    run: &RunId,
+    plan: &PlanOutline,
+    models: &Models,
+    mut kept: Option<Kept>,
+    limit: &mut TimeLimit,
+    fence: &mut WriteFence,
+    stage: &impl Stage,
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+) -> Result<BTreeMap<String, TableCounts>> {
     let is_scope = |model: &&Model| model.builds() == "companies_to_recompute";
-    let scope: Vec<&Model> = models.models.iter().filter(is_scope).collect();
-    build(run, parameters(plan, as_of).to_vec(), &scope, &BTreeMap::new(), warehouse).await?;
+    let as_of = match &kept {
+        Some(kept) => kept.as_of,
+        None => {
+            let as_of = nyse_calendar::new_york_date(clock.now());
+            let scope: Vec<&Model> = models.models.iter().filter(is_scope).collect();
+            build(run, parameters(plan, as_of).to_vec(), &scope, &BTreeMap::new(), warehouse).await?;
+            as_of
+        }
+    };
     let scope = Scope::read(models.registry.custom.len(), warehouse).await?;
     if scope.is_empty() {
         return publish::totals(warehouse).await;
@@ -57,14 +114,35 @@ pub(crate) async fn compute(
     let finished = finished.into_iter().map(|(position, tables)| (models.models[position].file, tables));
     let finished: BTreeMap<&str, Vec<&str>> = finished.collect();
     let in_slices: Vec<&Model> = models.models.iter().filter(|model| models.is_sliced(model)).collect();
-    for Slice { first, last, rows } in scope.slices(warehouse.rows_per_slice()) {
+    let (after, halvings) = kept.as_ref().map_or((0, 0), |kept| (kept.last_company, kept.halvings));
+    let slices: Vec<Slice> = scope.slices(warehouse.rows_per_slice() >> halvings, after).collect();
+    if kept.is_none() && warehouse.ends_at().is_some() && slices.len() > 1 {
+        kept = Some(Kept::begin(run, models, as_of, fence, warehouse).await?);
+    }
+    for Slice { first, last, rows } in slices {
+        if kept.is_some() {
+            limit.begin()?;
+        }
         warehouse.expect_rows(rows)?;
         let slice = format!(
             "create or replace temporary table company_slice as select {first} as first_company, {last} as last_company"
         );
         build(run, vec![slice], &in_slices, &finished, warehouse).await?;
         warehouse.begin_step(run, FUNCTION, "publish");
-        differences.add(&sliced, warehouse).await?;
+        let Some(kept) = &mut kept else {
+            differences.add(&sliced, warehouse).await?;
+            continue;
+        };
+        Differences::new(models, &scope.non_empty).add(&sliced, warehouse).await?;
+        kept.store(&sliced, last, fence, warehouse).await?;
+        limit.end();
+        let key = ledger::slice_key(run, FUNCTION, &format!("{}-{last}", kept.computation));
+        stage::write_json_once(stage, &key, &json!({"last_company": last})).await?;
+    }
+    if let Some(kept) = &kept {
+        limit.begin()?;
+        kept.restore(&sliced, fence, warehouse).await?;
+        differences.assume(&sliced);
     }
     if scope.has_ranks {
         let cross_section = models.models.iter().filter(|model| models.is_cross_section(model));
@@ -79,7 +157,11 @@ pub(crate) async fn compute(
     if scope.has_removed_metrics() {
         closing.push(format!("delete from analytics.{CUSTOM_METRICS}"));
     }
-    differences.publish(run, clock.now(), fence, warehouse, &closing).await
+    let counts = differences.publish(run, clock.now(), fence, warehouse, &closing).await?;
+    if let Some(kept) = kept {
+        kept.discard(warehouse).await?;
+    }
+    Ok(counts)
 }
 
 /// Runs statements that models depend on, then builds the models' temporary tables. `finished` has the tables that are no

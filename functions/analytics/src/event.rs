@@ -5,7 +5,7 @@ use findata_aws::lambda::step::{Step, run_of};
 use findata_domain::{Result, clock::Clock};
 use findata_models::Models;
 use findata_pipeline::{
-    metrics_file,
+    ledger, metrics_file,
     ports::{bus::Bus, stage::Stage, warehouse::Warehouse},
     run::RunId,
     telemetry::Telemetry,
@@ -48,6 +48,7 @@ pub async fn handle(
     let step = Step {
         run: &run,
         function: crate::FUNCTION,
+        trigger: ledger::loaded_key(&run),
         max_attempts: ATTEMPTS,
         stage,
         bus,

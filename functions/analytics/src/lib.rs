@@ -2,13 +2,14 @@
 //! the run with a summary.
 //!
 //! `compute` runs the SQL models of `infra/models` ([`Models`]) in slices of companies, which `scope`
-//! determines. `versions` merges vintages (figures as known at past times) into versions with the
+//! determines; `kept` keeps the results of slices if an invocation may end before the last one. `versions` merges vintages (figures as known at past times) into versions with the
 //! time at which each was known; `publish` writes the rows that differ; `quality` reads the results
 //! of the checks; `summary` adds up the ledger.
 
 mod compute;
 pub mod event;
 mod highlights;
+mod kept;
 mod model_version;
 mod publish;
 mod quality;
@@ -74,7 +75,7 @@ pub async fn handle(
         .ok_or_else(|| Error::retry(format!("run {run} is not loaded yet")))?;
     let mut entries = ledger::entries(stage, run).await?;
     ledger::fail_tasks_of(&loaded.damaged, &mut entries);
-    let closed = close(run, &plan, &entries, loaded, warehouse, models, clock, metrics, started).await;
+    let closed = close(run, &plan, &entries, loaded, stage, warehouse, models, clock, metrics, started).await;
     let usage = warehouse.take_usage().of(FUNCTION);
     // A failed attempt records its usage too. Its error takes precedence over an error of the
     // recording.
@@ -115,7 +116,7 @@ pub async fn replay(
     {
         let clock = DayClock(nyse_calendar::new_york_date(fetched_at));
         if newest_price_day(warehouse).await?.is_none_or(|newest| newest <= clock.0) {
-            compute(run, &plan, models, &mut fence, warehouse, &clock).await?;
+            compute(run, &plan, models, &mut fence, stage, warehouse, &clock).await?;
         }
     }
     // If the summary is missing, the run only lacks its row in `ops.runs`.
@@ -132,6 +133,7 @@ async fn close(
     plan: &PlanOutline,
     entries: &[BatchEntry],
     loaded: Loaded,
+    stage: &impl Stage,
     warehouse: &mut impl Warehouse,
     models: &Models,
     clock: &impl Clock,
@@ -142,7 +144,7 @@ async fn close(
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     let compute_figures = !plan.options.skip_analytics;
     let tables = if compute_figures {
-        compute(run, plan, models, &mut fence, warehouse, clock).await?
+        compute(run, plan, models, &mut fence, stage, warehouse, clock).await?
     } else {
         BTreeMap::new()
     };

@@ -20,7 +20,7 @@ use findata_models::{Extent, Models, PUBLISHED, PublishedTable, Versions};
 
 /// Finds rows that load has changed since the run began to read: changes of its companies, or of the index, that are not
 /// in `pending`. The models read `staging` in many statements, and figures must come from one state of it.
-const CHANGED: &str = "select 1 from ops.changes c \
+pub(crate) const CHANGED: &str = "select 1 from ops.changes c \
      join (select symbol from companies_to_recompute union all select index_symbol from run_params) s \
          on s.symbol = c.symbol \
      left join pending p on p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol \
@@ -70,6 +70,11 @@ impl<'a> Differences<'a> {
             }
         }
         batch.run().await
+    }
+
+    /// Adds tables whose differences are already in their temporary tables.
+    pub fn assume(&mut self, tables: &[&'static PublishedTable]) {
+        self.tables.extend(tables);
     }
 
     /// Writes the differences, and runs `also` in the same transaction. Returns the counts by table.

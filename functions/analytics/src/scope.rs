@@ -132,12 +132,12 @@ impl Scope {
     }
 
     /// The slices. They have the same number of companies; without companies there is one empty
-    /// slice.
-    pub fn slices(&self, rows_per_slice: u64) -> impl Iterator<Item = Slice> {
+    /// slice. The companies up to the number `after` are already computed.
+    pub fn slices(&self, rows_per_slice: u64, after: u64) -> impl Iterator<Item = Slice> {
         let companies = self.companies.max(1);
         let slices = self.rows.div_ceil(rows_per_slice.max(1)).max(1);
         let (size, rows) = (companies.div_ceil(slices), self.rows / slices);
-        let first = iter::successors(Some(1), move |first| Some(first + size));
+        let first = iter::successors(Some(after + 1), move |first| Some(first + size));
         first.take_while(move |first| *first <= companies).map(move |first| Slice {
             first,
             last: first + size - 1,
@@ -159,7 +159,7 @@ mod tests {
 
     fn slices(companies: u64, rows: u64, rows_per_slice: u64) -> Vec<(u64, u64)> {
         let scope = Scope { companies, rows, ..Scope::default() };
-        scope.slices(rows_per_slice).map(|slice| (slice.first, slice.last)).collect()
+        scope.slices(rows_per_slice, 0).map(|slice| (slice.first, slice.last)).collect()
     }
 
     #[test]
@@ -169,6 +169,11 @@ mod tests {
         assert_eq!(slices(7, 101, 100), [(1, 4), (5, 8)]);
         assert_eq!(slices(3, 1_000, 1), [(1, 1), (2, 2), (3, 3)]);
         assert_eq!(slices(10, 900, u64::MAX), [(1, 10)]);
+        let scope = Scope { companies: 10, rows: 900, ..Scope::default() };
+        let after =
+            |company| scope.slices(300, company).map(|slice| (slice.first, slice.last)).collect::<Vec<_>>();
+        assert_eq!(after(4), [(5, 8), (9, 12)]);
+        assert_eq!((after(10), after(12)), (vec![], vec![]));
     }
 
     #[test]

@@ -72,7 +72,7 @@ struct OpenStep {
     since: DateTime<Utc>,
     #[serde(alias = "helped")]
     recoveries: u32,
-    /// Number of the run's batch entries and checkpoints when the step was last seen.
+    /// Number of the run's batch entries, checkpoints and slices when the step was last seen.
     #[serde(default)]
     progress: usize,
 }
@@ -219,9 +219,8 @@ async fn recover_run(
         swept.announced += 1;
         return Ok(());
     }
-    let is_progress = |key: &&String| {
-        key.starts_with(&ledger::batches_prefix(run)) || key.starts_with(&ledger::checkpoints_prefix(run))
-    };
+    let progress = [ledger::batches_prefix(run), ledger::checkpoints_prefix(run), ledger::slices_prefix(run)];
+    let is_progress = |key: &&String| progress.iter().any(|prefix| key.starts_with(prefix));
     let progress = keys.iter().filter(is_progress).count();
     let Some(recoveries) = due_recovery(run, step, progress, stage, now, patience).await? else {
         return Ok(());
@@ -255,8 +254,14 @@ async fn recover_run(
             let summary = Summary::abandoned(&plan, run.started().unwrap_or(now), &reason);
             close_as_failed(&summary, step, reason, stage, bus, now, telemetry, swept).await?;
         }
-        Step::Load => rewrite(&ledger::staged_key(run), stage, swept).await?,
-        Step::Compute => rewrite(&ledger::loaded_key(run), stage, swept).await?,
+        Step::Load | Step::Compute => {
+            let key = if step == Step::Load {
+                ledger::staged_key(run)
+            } else {
+                ledger::loaded_key(run)
+            };
+            swept.announced += usize::from(stage::rewrite(stage, &key).await?);
+        }
     }
     Ok(())
 }
@@ -314,14 +319,4 @@ async fn blocker_reason(run: &RunId, step: Step, stage: &impl Stage) -> Result<S
         || format!("{function} did not finish"),
         |blocker| format!("{function}: {}", blocker.reason),
     ))
-}
-
-/// Writes an object again with the same content, so that S3 announces it again.
-async fn rewrite(key: &str, stage: &impl Stage, swept: &mut Swept) -> Result<()> {
-    if let Some(object) = stage.get(key).await?
-        && stage.put_if_match(key, object.body, &object.etag).await?
-    {
-        swept.announced += 1;
-    }
-    Ok(())
 }

@@ -47,6 +47,7 @@ pub async fn handle(
     let step = Step {
         run: &run,
         function: crate::FUNCTION,
+        trigger: ledger::staged_key(&run),
         max_attempts: ATTEMPTS,
         stage,
         bus,

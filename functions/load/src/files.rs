@@ -9,9 +9,19 @@ use findata_domain::{
     clock::Clock,
 };
 use findata_pipeline::{
-    batch::Batch, landing::StagedFile, ledger, ports::warehouse::Warehouse, run::RunId, summary::RowCounts,
+    batch::Batch,
+    landing::StagedFile,
+    ledger,
+    ports::{
+        stage::{self, Stage},
+        warehouse::Warehouse,
+    },
+    run::RunId,
+    summary::RowCounts,
+    time_limit::TimeLimit,
     write_fence::WriteFence,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     FUNCTION,
@@ -21,6 +31,17 @@ use crate::{
     sql,
     withdrawals::{self, Answers},
 };
+
+/// Most files per transaction if the session has a time limit: 5,000 companies, which an XS warehouse is expected
+/// to load in a few minutes.
+const FILES_PER_SLICE: usize = 100;
+
+/// What the object of a loaded slice contains.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct LoadedSlice {
+    /// By symbol, the newest day whose prices may be wrong (see [`load_dataset`]).
+    wrong_days: BTreeMap<String, NaiveDate>,
+}
 
 /// The result of loading the files of a run.
 pub(crate) struct LoadedFiles {
@@ -34,17 +55,20 @@ pub(crate) struct LoadedFiles {
 
 /// Loads the run's files that the warehouse does not have, and rows quarantined by earlier builds
 /// that this build accepts.
+#[expect(clippy::too_many_arguments, reason = "everything that a load depends on")]
 pub(crate) async fn load_files(
     run: &RunId,
     staged: &ledger::Staged,
     answers: &Answers,
     securities: &Securities,
     fence: &mut WriteFence,
+    stage: &impl Stage,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<LoadedFiles> {
     let loaded = loaded_files(run, warehouse).await?;
-    let mut wrong_days: BTreeMap<String, NaiveDate> = BTreeMap::new();
+    let mut wrong_days = wrong_days_of_slices(run, stage).await?;
+    let mut limit = TimeLimit::new(warehouse.ends_at());
     let mut pending: Vec<StagedFile> =
         staged.files.iter().filter(|file| !loaded.contains_key(&file.key)).cloned().collect();
     let damaged = warehouse.damaged_files(&pending).await?;
@@ -59,18 +83,19 @@ pub(crate) async fn load_files(
         // together.
         let portion = match dataset.requests {
             Requests::Market => usize::MAX,
+            _ if warehouse.ends_at().is_some() => warehouse.files_per_load().min(FILES_PER_SLICE),
             _ => warehouse.files_per_load(),
         };
         for files in files.chunks(portion) {
+            limit.begin()?;
             warehouse.begin_step(run, FUNCTION, dataset.name);
             let days =
-                load_dataset(run, dataset, files, answers, securities, fence, warehouse, clock).await?;
-            for (symbol, day) in days {
-                let newest = wrong_days.entry(symbol).or_insert(day);
-                *newest = day.max(*newest);
-            }
+                load_dataset(run, dataset, files, answers, securities, fence, stage, warehouse, clock).await;
+            add_newest(&mut wrong_days, days.map_err(|error| limit.error(error))?);
+            limit.end();
         }
     }
+    limit.begin()?;
     warehouse.begin_step(run, FUNCTION, "readmission");
     readmission::readmit(fence, warehouse).await?;
     let has_profiles = staged.files.iter().any(|file| file.dataset == catalog::PROFILE.name);
@@ -79,6 +104,44 @@ pub(crate) async fn load_files(
         false => Vec::new(),
     };
     Ok(LoadedFiles { wrong_days, damaged, reused })
+}
+
+/// Keeps the newest day of each symbol.
+fn add_newest(wrong_days: &mut BTreeMap<String, NaiveDate>, others: BTreeMap<String, NaiveDate>) {
+    for (symbol, day) in others {
+        let newest = wrong_days.entry(symbol).or_insert(day);
+        *newest = day.max(*newest);
+    }
+}
+
+/// Returns the wrong days that earlier invocations have stored with their slices.
+async fn wrong_days_of_slices(run: &RunId, stage: &impl Stage) -> Result<BTreeMap<String, NaiveDate>> {
+    let mut wrong_days = BTreeMap::new();
+    for key in stage.list(&ledger::slice_key_prefix(run, FUNCTION)).await? {
+        let slice: Option<LoadedSlice> = stage::read_rebuildable(stage, &key, &mut Vec::new()).await?;
+        add_newest(&mut wrong_days, slice.unwrap_or_default().wrong_days);
+    }
+    Ok(wrong_days)
+}
+
+/// Stores the wrong days of files before these count as loaded, because no later invocation reads the files again.
+/// With a time limit, the object also shows that the step makes progress.
+async fn store_slice(
+    run: &RunId,
+    dataset: &Dataset,
+    files: &[StagedFile],
+    wrong_days: &BTreeMap<String, NaiveDate>,
+    stage: &impl Stage,
+    warehouse: &impl Warehouse,
+) -> Result<()> {
+    let batch = files.first().and_then(|file| file.key.rsplit('/').next()?.split('.').next());
+    match batch {
+        Some(batch) if warehouse.ends_at().is_some() || !wrong_days.is_empty() => {
+            let key = ledger::slice_key(run, FUNCTION, &format!("{}-{batch}", dataset.name));
+            stage::replace_json(stage, &key, &LoadedSlice { wrong_days: wrong_days.clone() }).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Loads files of one dataset. Returns, by symbol, the newest day on which an event was withdrawn
@@ -91,6 +154,7 @@ async fn load_dataset(
     answers: &Answers,
     securities: &Securities,
     fence: &mut WriteFence,
+    stage: &impl Stage,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, NaiveDate>> {
@@ -118,6 +182,12 @@ async fn load_dataset(
         missing.clone(),
     ]
     .concat();
+    let wrong_days = if dataset == catalog::PRICES && files.iter().any(|file| file.quarantined > 0) {
+        price_refetch::quarantined_bars(dataset, warehouse).await?
+    } else {
+        price_refetch::withdrawn_events(dataset, warehouse).await?
+    };
+    store_slice(run, dataset, files, &wrong_days, stage, warehouse).await?;
     fence.write(warehouse, &statements).await?;
     if !rehash.is_empty() {
         warehouse.release(&["repeated_rows"]).await?;
@@ -125,11 +195,6 @@ async fn load_dataset(
     if !missing.is_empty() {
         withdrawals::release(warehouse).await?;
     }
-    let wrong_days = if dataset == catalog::PRICES && files.iter().any(|file| file.quarantined > 0) {
-        price_refetch::quarantined_bars(dataset, warehouse).await?
-    } else {
-        price_refetch::withdrawn_events(dataset, warehouse).await?
-    };
     warehouse.release(&["incoming", "new_rows"]).await?;
     if sql::withdrawn_rows(dataset).is_some() {
         warehouse.release(&["withdrawn_rows"]).await?;

@@ -124,7 +124,7 @@ async fn load(
         freshness::forget_symbols(stage, &left).await?;
     }
     let LoadedFiles { wrong_days, damaged, reused } =
-        load_files(run, staged, &answers, &securities, &mut fence, warehouse, clock).await?;
+        load_files(run, staged, &answers, &securities, &mut fence, stage, warehouse, clock).await?;
     warehouse.begin_step(run, FUNCTION, "ledger");
     let corrections = plan.as_ref().and_then(|plan| plan.corrections.as_ref());
     corrections::apply(run, corrections, &mut fence, warehouse).await?;

@@ -81,7 +81,7 @@ pub async fn refill_run(
     let (securities, _) =
         securities::move_renamed(run, &staged, &answers.renamed, &mut fence, warehouse).await?;
     let LoadedFiles { damaged, .. } =
-        load_files(run, &staged, &answers, &securities, &mut fence, warehouse, clock).await?;
+        load_files(run, &staged, &answers, &securities, &mut fence, stage, warehouse, clock).await?;
     let corrections = plan.as_ref().and_then(|plan| plan.corrections.as_ref());
     corrections::apply(run, corrections, &mut fence, warehouse).await?;
     let mut affected: BTreeSet<&str> = datasets_of(&damaged, &staged);

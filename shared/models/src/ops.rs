@@ -284,6 +284,28 @@ pub const OPS: &[OpsTable] = &[
             ("has_ranks", Boolean, "whether the run also computed analytics.fact_sector_ranks"),
         ],
     },
+    // Only a computation with a time limit and several slices has rows. Its differences are in tables of the
+    // session's schema until they are published.
+    OpsTable {
+        name: "slices",
+        about: "slices of companies that are computed but not yet published, so that another invocation can continue",
+        columns: &[
+            (
+                "computation",
+                Integer,
+                "the computation: number in ops.turns of the transaction that began it",
+            ),
+            ("run_id", Text, "run that began it"),
+            ("fingerprint", Text, "hash of its models and tables"),
+            ("as_of", Date, "day as of which it computes"),
+            ("fence", Integer, "number in ops.turns of the transaction that wrote the row"),
+            (
+                "last_company",
+                Integer,
+                "number of the last company computed so far; NULL until the computation can be continued",
+            ),
+        ],
+    },
     OpsTable {
         name: "models",
         about: "SQL files that made the stored figures; if a file changes, the figures are recomputed",

@@ -26,6 +26,7 @@ pub mod run;
 pub mod summary;
 pub mod telemetry;
 pub mod tick_file;
+pub mod time_limit;
 pub mod ttl_overrides;
 pub mod usage;
 pub mod write_fence;

@@ -50,6 +50,23 @@ impl WriteFence {
         Ok(WriteFence { function, number: number.ok_or_else(missing)? })
     }
 
+    /// The counter, as read or as written last.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Checks that no other invocation has written. Statements outside of transactions, such as those that create
+    /// tables, are not fenced: this check only makes a conflict unlikely.
+    ///
+    /// # Errors
+    /// `Retry` after a pause if the counter has changed; the errors of [`WriteFence::read`].
+    pub async fn check(&self, warehouse: &mut impl Warehouse) -> Result<()> {
+        match WriteFence::read(self.function, warehouse).await?.number == self.number {
+            true => Ok(()),
+            false => Err(self.conflict("")),
+        }
+    }
+
     /// Begins a transaction and increments the counter in it. Stores the new number in `self`, so
     /// that the same invocation can begin another transaction later.
     ///
@@ -88,10 +105,15 @@ impl WriteFence {
             return Ok(());
         }
         let or_changed = changes.map(|_| ", or the rows that it read have changed").unwrap_or_default();
+        Err(self.conflict(or_changed))
+    }
+
+    fn conflict(&self, or_changed: &str) -> Error {
+        let function = self.function;
         let reason = format!(
             "another invocation of {function} wrote to the warehouse{or_changed}: this invocation starts over"
         );
-        Err(Error::Retry { reason, after: Some(PAUSE) })
+        Error::Retry { reason, after: Some(PAUSE) }
     }
 
     /// Runs statements as one fenced transaction.

@@ -283,6 +283,17 @@ impl Warehouse for Snowflake {
         Ok(())
     }
 
+    fn rows_per_slice(&self) -> u64 {
+        match self.settings.ends_at {
+            Some(_) => self.settings.rows_per_slice,
+            None => u64::MAX,
+        }
+    }
+
+    fn ends_at(&self) -> Option<Instant> {
+        self.settings.ends_at
+    }
+
     fn begin_step(&mut self, run: &RunId, function: &'static str, step: &str) {
         self.step = step.to_owned();
         let tag = json!({ "app": "findata", "run": run.as_str(), "function": function, "step": step });

@@ -11,6 +11,10 @@ use findata_domain::{Error, Result};
 /// Time limit of one statement. It is longer than the time for which a statement waits for locks.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(900);
 
+/// Rows that a Lambda function computes at a time, counted in rows of prices: about 700 companies with five years of
+/// prices. An XS warehouse is expected to take a few minutes.
+const ROWS_PER_SLICE: u64 = 1_000_000;
+
 pub(super) const UNREADABLE_KEY: &str =
     "the Snowflake key cannot be read: it must be unencrypted PKCS#8 in PEM format";
 
@@ -42,6 +46,8 @@ pub struct Settings {
     pub statement_timeout: Duration,
     /// When the session must end; `None` without a time limit. Statements are aborted at this moment.
     pub ends_at: Option<Instant>,
+    /// Rows that analytics computes at a time if the session has a time limit, counted in rows of prices.
+    pub rows_per_slice: u64,
     /// The pause before the first retry of a request. Each further pause is twice as long.
     pub retry_pause: Duration,
     /// URL to use instead of the account's default URL.
@@ -100,6 +106,7 @@ impl Settings {
             prefix: prefix.to_owned(),
             statement_timeout: STATEMENT_TIMEOUT,
             ends_at: None,
+            rows_per_slice: variable("ROWS_PER_SLICE").and_then(|n| n.parse().ok()).unwrap_or(ROWS_PER_SLICE),
             retry_pause: Duration::from_millis(500),
             url: variable("URL"),
         })
@@ -187,6 +194,7 @@ mod tests {
             prefix: "home".into(),
             statement_timeout: Duration::from_secs(1),
             ends_at: None,
+            rows_per_slice: u64::MAX,
             retry_pause: Duration::from_millis(1),
             url: None,
         }

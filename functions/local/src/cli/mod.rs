@@ -173,7 +173,9 @@ impl Failure {
             Failure::Signal(..) | Failure::Run(Error::Interrupted(_)) => {
                 ("interrupted", "run again: the next run continues")
             }
-            Failure::Run(Error::Retry { .. }) => ("temporary", "run again: the same command may succeed"),
+            Failure::Run(Error::Retry { .. } | Error::OutOfTime(_)) => {
+                ("temporary", "run again: the same command may succeed")
+            }
             Failure::Run(Error::Reject(_)) => ("rejected", "change the request: the same one fails again"),
             Failure::Run(Error::NotOffered(_)) => ("not_offered", "leave out what FMP does not offer"),
             Failure::Run(Error::NotInPlan(_)) => ("not_in_plan", "leave it out, or use a larger FMP plan"),
@@ -218,7 +220,8 @@ impl Failure {
                 | Error::NotInPlan(_)
                 | Error::Resource(_)
                 | Error::Damaged(_)
-                | Error::Interrupted(_),
+                | Error::Interrupted(_)
+                | Error::OutOfTime(_),
             ) => 1,
         }
     }

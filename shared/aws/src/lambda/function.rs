@@ -114,6 +114,7 @@ fn diagnostic(error: Error) -> Diagnostic {
         Error::CallLimit(_) => "CallLimit",
         Error::Config(_) => "Config",
         Error::Interrupted(_) => "Interrupted",
+        Error::OutOfTime(_) => "OutOfTime",
     };
     Diagnostic { error_type: kind.into(), error_message: error.to_string() }
 }

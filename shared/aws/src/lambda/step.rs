@@ -8,7 +8,11 @@ use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result, clock::AnyClock};
 use findata_pipeline::{
     ledger,
-    ports::{bus::Bus, stage::Stage, warehouse::Warehouse},
+    ports::{
+        bus::Bus,
+        stage::{self, Stage},
+        warehouse::Warehouse,
+    },
     run::RunId,
     telemetry::{Telemetry, trace::Span},
 };
@@ -114,6 +118,8 @@ pub struct Step<'a, S, B> {
     pub run: &'a RunId,
     /// Name of the function in the ledger.
     pub function: &'static str,
+    /// Key of the object whose write starts the step.
+    pub trigger: String,
     /// Maximum number of attempts while another run holds the write fence.
     pub max_attempts: u32,
     /// The stage.
@@ -129,6 +135,10 @@ pub struct Step<'a, S, B> {
 impl<S: Stage, B: Bus> Step<'_, S, B> {
     /// Runs the step and returns the function's response. If another run holds the write fence, waits and tries
     /// again. The next attempt reads the rows that the other run wrote.
+    ///
+    /// A step that runs out of time after it has stored a part of its work continues in another invocation: the
+    /// object that starts the step is written again, which S3 announces. This ends, because each invocation
+    /// stores a part.
     ///
     /// A failure that a person must fix is recorded in the ledger and published on the event bus. It is returned
     /// as a response instead of an error, because an immediate retry by Lambda would not help. The sweeper tries
@@ -149,6 +159,7 @@ impl<S: Stage, B: Bus> Step<'_, S, B> {
                 Err(Error::Retry { after: Some(pause), .. }) if attempts < self.max_attempts => {
                     tokio::time::sleep(pause * attempts).await;
                 }
+                Err(Error::OutOfTime(reason)) => return self.hand_over(&reason).await,
                 result @ (Ok(_) | Err(Error::Retry { .. })) => return result,
                 Err(error) => break error,
             }
@@ -163,6 +174,13 @@ impl<S: Stage, B: Bus> Step<'_, S, B> {
             self.telemetry.emit(self.now, &[("RunsFailed", 1.0)]);
         }
         Ok(json!({"run_id": self.run, "status": "failed", "reason": error.to_string()}))
+    }
+
+    /// Has another invocation continue the step.
+    async fn hand_over(&self, reason: &str) -> Result<Value> {
+        tracing::info!(run_id = %self.run, reason, "{} continues in another invocation", self.function);
+        stage::rewrite(self.stage, &self.trigger).await?;
+        Ok(json!({"run_id": self.run, "status": "continued", "reason": reason}))
     }
 }
 

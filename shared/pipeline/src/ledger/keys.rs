@@ -35,6 +35,22 @@ pub fn wait_key(run: &RunId, batch: &str, number: u32) -> String {
     format!("{}{batch}-wait-{number}.json", checkpoints_prefix(run))
 }
 
+/// Prefix of the keys of the slices of all steps.
+pub fn slices_prefix(run: &RunId) -> String {
+    format!("runs/{run}/slices/")
+}
+
+/// Prefix of the keys of the slices of load or analytics.
+pub fn slice_key_prefix(run: &RunId, function: &str) -> String {
+    format!("{}{function}-", slices_prefix(run))
+}
+
+/// Key of the object that shows that load or analytics finished a slice of its work. The sweeper counts such
+/// objects as progress.
+pub fn slice_key(run: &RunId, function: &str, slice: &str) -> String {
+    format!("{}{slice}.json", slice_key_prefix(run, function))
+}
+
 /// Key of the run's request, which fanout writes before it does anything else for the run.
 pub fn request_key(run: &RunId) -> String {
     format!("runs/{run}/request.json")

@@ -161,6 +161,18 @@ pub async fn replace_json<T: Serialize>(stage: &impl Stage, key: &str, value: &T
     }
 }
 
+/// Writes an object again with the same content, so that S3 announces it again. Returns whether it was written:
+/// not if it does not exist, or if another writer changed it at the same time.
+///
+/// # Errors
+/// The stage's errors.
+pub async fn rewrite(stage: &impl Stage, key: &str) -> Result<bool> {
+    match stage.get(key).await? {
+        Some(object) => stage.put_if_match(key, object.body, &object.etag).await,
+        None => Ok(false),
+    }
+}
+
 /// Changes a JSON object that other writers may change at the same time. If the object does not
 /// exist, `change` gets the type's default value.
 ///

@@ -1,7 +1,7 @@
 //! The warehouse: stores rows and computes figures. All engines run the same SQL; this port covers
 //! the differences, such as loading rows and opening a session.
 
-use std::{collections::BTreeMap, future::Future};
+use std::{collections::BTreeMap, future::Future, time::Instant};
 
 use crate::{landing::StagedFile, run::RunId, usage::Usage};
 use findata_domain::{Result, catalog::Column};
@@ -96,6 +96,12 @@ pub trait Warehouse: Send {
     /// at once.
     fn rows_per_slice(&self) -> u64 {
         u64::MAX
+    }
+
+    /// Returns when the session must end; `None` without a time limit. With a limit, load and analytics store
+    /// each finished slice, so that another invocation can continue.
+    fn ends_at(&self) -> Option<Instant> {
+        None
     }
 
     /// Announces about how many rows each of the following statements reads, so that an engine in
