@@ -42,12 +42,30 @@ fn a_refused_fmp_key_is_reported_and_a_new_secret_is_picked_up() {
     assert_eq!(bundle.summary(&run).status, Status::Complete);
 }
 
+/// Subscribes a queue to the topic of the alarms, in place of a person's mailbox, and returns its URL.
+fn mailbox(bundle: &Bundle) -> Value {
+    let topics = bundle.call("sns", "list_topics", json!({}));
+    let topic = &topics["Topics"][0]["TopicArn"];
+    let queue = bundle.call("sqs", "create_queue", json!({"QueueName": "mailbox"}))["QueueUrl"].clone();
+    let named = json!({"QueueUrl": queue, "AttributeNames": ["QueueArn"]});
+    let arn = bundle.call("sqs", "get_queue_attributes", named)["Attributes"]["QueueArn"].clone();
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
+        "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }]});
+    let attributes = json!({"QueueUrl": queue, "Attributes": {"Policy": policy.to_string()}});
+    bundle.call("sqs", "set_queue_attributes", attributes);
+    bundle.call("sns", "subscribe", json!({"TopicArn": topic, "Protocol": "sqs", "Endpoint": arn}));
+    queue
+}
+
 #[test]
 fn a_missing_secret_or_bucket_fails_the_run_with_a_reason() {
     let server = Simulator::with_symbols(SYMBOLS);
-    let Some(bundle) = bundle(&server, &[]) else {
+    let Some(bundle) = bundle(&server, &[("AlarmEmail", "oncall@example.com")]) else {
         return;
     };
+    let mailbox = mailbox(&bundle);
     let secrets = bundle.call("secretsmanager", "list_secrets", json!({}));
     for secret in secrets["SecretList"].as_array().unwrap() {
         let gone = json!({"SecretId": secret["ARN"], "ForceDeleteWithoutRecovery": true});
@@ -64,6 +82,18 @@ fn a_missing_secret_or_bucket_fails_the_run_with_a_reason() {
     let summary = bundle.summary(&run);
     assert_eq!((summary.status, summary.notes.len()), (Status::Failed, 1));
     assert_eq!(server.calls(), 0);
+    // The person behind the alarms learns which run failed, why, and what to do.
+    let message = bundle.wait_for("notice", || {
+        let received = bundle.call("sqs", "receive_message", json!({"QueueUrl": mailbox}));
+        received["Messages"][0]["Body"].as_str().map(str::to_owned)
+    });
+    let envelope: Value = serde_json::from_str(&message).unwrap();
+    let notice = envelope["Message"].as_str().unwrap();
+    assert_eq!(notice.lines().count(), 4, "{notice}");
+    assert!(
+        notice.contains(run.as_str()) && notice.contains("does not exist in this account"),
+        "{notice}"
+    );
     assert_eq!(logged(&bundle, "fanout", "cannot start the run"), 1);
     assert_eq!(
         logged(&bundle, "fanout", "\"RunsFailed\":1.0"),

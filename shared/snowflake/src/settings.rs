@@ -78,7 +78,7 @@ impl Settings {
     /// the path of findata's stage in its S3 bucket.
     ///
     /// # Errors
-    /// `Config` that names all missing settings.
+    /// `Config` that names all missing and unreadable settings.
     pub fn from_variables(
         variable: impl Fn(&str) -> Option<String>,
         key: Result<SecretString, String>,
@@ -86,10 +86,19 @@ impl Settings {
     ) -> Result<Settings> {
         let account = variable("ACCOUNT")
             .ok_or_else(|| "SNOWFLAKE_ACCOUNT is not set: set it to ORGANISATION-ACCOUNT".to_owned());
-        let (account, key) = match (account, key) {
-            (Ok(account), Ok(key)) => (account, key),
-            (account, key) => {
-                let problems: Vec<String> = [account.err(), key.err()].into_iter().flatten().collect();
+        let rows_per_slice = match variable("ROWS_PER_SLICE") {
+            None => Ok(ROWS_PER_SLICE),
+            Some(rows) => rows.parse().map_err(|_| {
+                format!(
+                    "SNOWFLAKE_ROWS_PER_SLICE is `{rows}`: set it to a whole number of rows, or remove it"
+                )
+            }),
+        };
+        let (account, key, rows_per_slice) = match (account, key, rows_per_slice) {
+            (Ok(account), Ok(key), Ok(rows)) => (account, key, rows),
+            (account, key, rows) => {
+                let problems = [account.err(), key.err(), rows.err()];
+                let problems: Vec<String> = problems.into_iter().flatten().collect();
                 return Err(Error::Config(problems.join("; ")));
             }
         };
@@ -106,7 +115,7 @@ impl Settings {
             prefix: prefix.to_owned(),
             statement_timeout: STATEMENT_TIMEOUT,
             ends_at: None,
-            rows_per_slice: variable("ROWS_PER_SLICE").and_then(|n| n.parse().ok()).unwrap_or(ROWS_PER_SLICE),
+            rows_per_slice,
             retry_pause: Duration::from_millis(500),
             url: variable("URL"),
         })
@@ -197,6 +206,17 @@ mod tests {
             rows_per_slice: u64::MAX,
             retry_pause: Duration::from_millis(1),
             url: None,
+        }
+    }
+
+    #[test]
+    fn missing_and_unreadable_variables_are_reported_together() {
+        let variable = |name: &str| (name == "ROWS_PER_SLICE").then(|| "many".to_owned());
+        let Err(Error::Config(text)) = Settings::from_variables(variable, Err("no key".into()), "home") else {
+            panic!("accepted")
+        };
+        for problem in ["SNOWFLAKE_ACCOUNT is not set", "no key", "SNOWFLAKE_ROWS_PER_SLICE is `many`"] {
+            assert!(text.contains(problem), "{text}");
         }
     }
 
