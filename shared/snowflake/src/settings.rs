@@ -212,7 +212,8 @@ mod tests {
     #[test]
     fn missing_and_unreadable_variables_are_reported_together() {
         let variable = |name: &str| (name == "ROWS_PER_SLICE").then(|| "many".to_owned());
-        let Err(Error::Config(text)) = Settings::from_variables(variable, Err("no key".into()), "home") else {
+        let Err(Error::Config(text)) = Settings::from_variables(variable, Err("no key".into()), "home")
+        else {
             panic!("accepted")
         };
         for problem in ["SNOWFLAKE_ACCOUNT is not set", "no key", "SNOWFLAKE_ROWS_PER_SLICE is `many`"] {
