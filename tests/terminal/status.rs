@@ -130,7 +130,7 @@ fn an_open_run_is_in_progress_or_interrupted() {
     let unread = status().variable("COLUMNS", "80").run();
     assert_fits(&unread, 80);
     assert!(unread.stdout.contains(&format!("run {open} interrupted")), "{}", unread.stdout);
-    assert!(unread.stdout.contains("not read: "), "{}", unread.stdout);
+    assert!(unread.stdout.contains("not read:"), "{}", unread.stdout);
     drop(connection);
     assert_eq!(home.files(), files, "nothing is created");
 }
