@@ -142,7 +142,7 @@ async fn invoke(
             _ => analyze(run, stage, &mut warehouse, &bus, &clock).await.map(drop),
         }
     };
-    // The work is dropped in the middle of a statement, like that of a process that is killed.
+    // Dropping the future in the middle of a statement has the effect of killing the process.
     tokio::select! {
         result = work => Some(result),
         () = stopped.notified() => None,

@@ -72,7 +72,7 @@ impl Kept {
         let newest = newest(&rows, fence.number());
         let newest = newest.filter(|kept| kept.fingerprint == fingerprint(models) && kept.as_of <= today);
         if newest.is_none() && !rows.is_empty() {
-            // Another invocation that works on the computation starts over, before it misses a table.
+            // The tables are about to be dropped, so an invocation that still uses them must start over.
             fence.write(warehouse, &[]).await?;
         }
         for row in rows.chunk_by(|a, b| a.computation == b.computation) {
@@ -81,8 +81,8 @@ impl Kept {
             }
         }
         let Some(kept) = newest else { return Ok(None) };
-        // Counts the attempt. The counter of the write fence stays: of two invocations at the same time, the one
-        // that stores the next slice first goes on, and the other one starts over.
+        // Records the attempt without incrementing the write fence. If two invocations run at the same time, the one
+        // that stores the next slice first continues, and the other one starts over.
         warehouse.execute(&kept.insert(fence.number(), Some(kept.last_company))).await?;
         let mut batch = Batch::new(warehouse);
         for table in SCOPE {
@@ -210,8 +210,8 @@ fn newest(rows: &[Row], fence: u64) -> Option<Kept> {
         run: last.run.clone(),
         as_of: last.as_of,
         last_company,
-        // The first row is that of the finished slice, and the next one that of an invocation that may have
-        // been killed for any reason.
+        // Storing a slice adds the first of these rows, and each invocation that continues after it adds one. One such
+        // invocation may fail for any reason; if a second one is needed, the slices are too large.
         halvings: u32::try_from(since_progress).unwrap_or(u32::MAX).saturating_sub(1).min(MAX_HALVINGS),
         fingerprint: last.fingerprint.clone(),
         has_tables: last_company > 0,

@@ -44,8 +44,8 @@ pub enum Error {
     /// The user stopped the run: keep the finished work, which the next run continues.
     #[error("{0}")]
     Interrupted(String),
-    /// The invocation's time is almost up, or it failed after a part of its work was stored: keep that part, and
-    /// continue in another invocation.
+    /// The invocation's time is almost up, or it failed after it had stored a part of its work: continue after
+    /// that part in another invocation.
     #[error("{0}")]
     OutOfTime(String),
     /// FMP refused this call repeatedly because of its call limit, but other calls may succeed:

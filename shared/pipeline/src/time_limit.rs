@@ -39,9 +39,9 @@ impl TimeLimit {
         self.slowest = Some(self.slowest.map_or(taken, |slowest| slowest.max(taken)));
     }
 
-    /// Changes the error of a slice that may succeed in another invocation, if this one has stored a slice: then
-    /// the error does not count as a failure of the step. A step that only waits for another writer is repeated
-    /// in this invocation instead.
+    /// Turns a transient error into `OutOfTime` if this invocation has stored a slice: another invocation
+    /// continues, and the error does not count as a failure of the step. An error with a pause, which means that
+    /// another writer was faster, stays as it is: the step is repeated in this invocation.
     pub fn error(&self, error: Error) -> Error {
         match error {
             Error::Retry { reason, after: None } if self.ends_at.is_some() && self.slowest.is_some() => {
