@@ -4,6 +4,30 @@
 create or replace temporary table new_fact_financial_ratios_history as
 {% endblock %}
 with pairs as (select * from period_pairs where horizon = '{{ year_horizon }}'),
+{% block suspects %}
+-- the suspicions of the period, and those of the earlier periods that concern the inputs used from them
+all_suspects as (
+    select period_id, suspicion from input_suspects
+    union all
+    select a.period_id, s.suspicion
+    from pairs as a
+    join input_suspects as s on s.period_id = a.base_period_id
+    where s.suspicion in ({{ year_ago_suspicions }})
+    union all
+    select a.period_id, s.suspicion
+    from pairs as a
+    join pairs as b on b.period_id = a.base_period_id
+    join input_suspects as s on s.period_id = b.base_period_id
+    where s.suspicion in ({{ two_years_ago_suspicions }})
+),
+suspects as (
+    select
+        period_id,
+        {{ suspect_reason }} as suspect_reason
+    from all_suspects
+    group by period_id
+),
+{% endblock %}
 -- a period with the inputs of the period a year ago, and of the one two years ago
 with_earlier as (
     select p.*,
@@ -32,37 +56,20 @@ with_earlier as (
     left join period_inputs as two_years_ago on two_years_ago.period_id = b.base_period_id
     where p.fiscal_date >= l.changed_from
 ),
+-- Nothing reads the row number. It makes DuckDB collect the joined rows before it evaluates the formulas: outer joins
+-- split rows into small chunks, which one thread reads. With it, this model takes a quarter less time.
+joined as (
+    select i.*, s.* exclude (period_id), row_number() over (order by i.period_id) as row_no
+    from with_earlier as i
+    left join suspects as s on s.period_id = i.period_id
+),
 inputs as (
     select i.*{{ "," if ratio_inputs }}
         {% for input in ratio_inputs %}
         {{ input.sql }} as {{ input.name }}{{ "," if not loop.last }}
         {% endfor %}
-    from with_earlier as i
+    from joined as i
 ),
-{% block suspects %}
--- the suspicions of the period, and those of the earlier periods that concern the inputs used from them
-all_suspects as (
-    select period_id, suspicion from input_suspects
-    union all
-    select a.period_id, s.suspicion
-    from pairs as a
-    join input_suspects as s on s.period_id = a.base_period_id
-    where s.suspicion in ({{ year_ago_suspicions }})
-    union all
-    select a.period_id, s.suspicion
-    from pairs as a
-    join pairs as b on b.period_id = a.base_period_id
-    join input_suspects as s on s.period_id = b.base_period_id
-    where s.suspicion in ({{ two_years_ago_suspicions }})
-),
-suspects as (
-    select
-        period_id,
-        {{ suspect_reason }} as suspect_reason
-    from all_suspects
-    group by period_id
-),
-{% endblock %}
 judged as (
     select i.*,
         {% for ratio in ratios %}
@@ -114,7 +121,6 @@ select
         coalesce('|{{ ratio.name }}=' || i.{{ ratio.name }}_reason, ''){{ "," if not loop.last }}
         {% endfor %}
     ) as null_reasons,
-    s.suspect_reason is not null as is_suspect, s.suspect_reason
+    i.suspect_reason is not null as is_suspect, i.suspect_reason
 from judged as i
-left join suspects as s on s.period_id = i.period_id
 {% endblock %}

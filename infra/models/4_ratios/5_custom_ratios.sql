@@ -45,8 +45,7 @@ select
     {% for ratio in ratios %}
     case when i.{{ ratio.name }}_reason is null then {{ ratio.value }} end as {{ ratio.name }},
     i.{{ ratio.name }}_reason,
-    coalesce(s.{{ ratio.name }}_suspect, false) as {{ ratio.name }}_suspect{{ "," if not loop.last }}
+    coalesce(i.{{ ratio.name }}_suspect, false) as {{ ratio.name }}_suspect{{ "," if not loop.last }}
     {% endfor %}
 from judged as i
-left join suspects as s on s.period_id = i.period_id
 {% endblock %}

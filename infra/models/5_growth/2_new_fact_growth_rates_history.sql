@@ -1,7 +1,7 @@
 -- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). The growth rates to publish. A past vintage has only the
 -- periods whose figures can differ from those of the next vintage.
 create or replace temporary table new_fact_growth_rates_history as
-with rates as (select * from growth_rates),
+with
 -- the suspicions of the period and of the earlier periods with which it is compared
 all_suspects as (
     select period_id, suspicion from input_suspects
@@ -32,7 +32,7 @@ select
 from period_inputs as p
 join vintages as l on l.vintage_id = p.vintage_id and p.fiscal_date >= l.changed_from
 {% for horizon in horizons %}
-join rates as {{ horizon.name }}
+join growth_rates as {{ horizon.name }}
     on {{ horizon.name }}.period_id = p.period_id and {{ horizon.name }}.horizon = '{{ horizon.name }}'
 {% endfor %}
 left join suspects as s on s.period_id = p.period_id
