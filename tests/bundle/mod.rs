@@ -4,6 +4,7 @@
 mod doctor;
 mod faults;
 mod misconfiguration;
+mod outages;
 mod permissions;
 mod streamed;
 mod triggers;

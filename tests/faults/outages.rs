@@ -306,6 +306,40 @@ fn waiting_for_the_shared_call_budget_is_not_a_failure() {
     assert!(stack.home.content() == on_a_laptop().0.content());
 }
 
+#[test]
+fn a_scheduled_run_waits_while_another_run_fetches_the_same_data() {
+    // More than one batch.
+    let server = Simulator::with_symbols(60);
+    let stack = Stack::new(client(&server.url(), "test-key"), None);
+    let on_demand = json!({"symbols": server.symbols(), "days": 30, "quarters": 8, "years": 6});
+    let mut scheduled = on_demand.clone();
+    scheduled["scheduled"] = json!(stack.at(1));
+    assert_eq!(stack.invoke(on_demand.clone(), 0)["batches"], 2);
+    let waiting = stack.invoke(scheduled.clone(), 1);
+    assert_eq!(waiting["status"], "waiting", "{waiting}");
+    assert_eq!(stack.sweep(5)["started"][0]["status"], "waiting");
+    stack.work(6);
+    let calls = server.calls();
+    assert_eq!(stack.sweep(10)["started"][0]["status"], "begun");
+    stack.work(11);
+    assert_eq!(stack.statuses(), [Status::Complete; 2]);
+    assert_eq!(server.calls(), calls, "all data is fresh");
+    assert_eq!(stack.sweep(15)["started"], json!([]));
+
+    // It waits for half an hour at most, and never for a single batch.
+    let one = json!({"symbols": ["AAPL"], "days": 30, "full": true});
+    assert_eq!(stack.invoke(one, 60)["batches"], 1);
+    scheduled["scheduled"] = json!(stack.at(61));
+    assert_eq!(stack.invoke(scheduled.clone(), 61)["status"], "begun");
+    stack.work(62);
+    let full = json!({"symbols": server.symbols(), "days": 30, "full": true});
+    assert_eq!(stack.invoke(full, 70)["batches"], 2);
+    scheduled["scheduled"] = json!(stack.at(71));
+    assert_eq!(stack.invoke(scheduled, 71)["status"], "waiting");
+    assert_eq!(stack.sweep(100)["started"][0]["status"], "waiting");
+    assert_eq!(stack.sweep(101)["started"][0]["status"], "begun");
+}
+
 fn settings(server: &Simulator) -> ClientSettings {
     ClientSettings {
         url: server.url(),
@@ -316,5 +350,6 @@ fn settings(server: &Simulator) -> ClientSettings {
         in_flight: 64,
         limit_pause: Duration::from_millis(2),
         bulk_pause: Duration::ZERO,
+        time_scale: Default::default(),
     }
 }

@@ -33,6 +33,7 @@ fn client_at(url: &str, stage: impl Stage + 'static, calls: u32, max_calls: Opti
         in_flight: 64,
         limit_pause: std::time::Duration::from_secs(1),
         bulk_pause: std::time::Duration::ZERO,
+        time_scale: Default::default(),
     };
     let fmp = Fmp::new(&settings).unwrap().sharing(stage);
     fmp.begin(&CallContext { run: RunId::new(Utc::now(), 1), begun: Utc::now(), max_calls });

@@ -145,6 +145,7 @@ pub fn client(url: &str, key: &str) -> Fmp {
         in_flight: 64,
         limit_pause: std::time::Duration::from_millis(2),
         bulk_pause: std::time::Duration::ZERO,
+        time_scale: Default::default(),
     };
     Fmp::new(&settings).expect("a client")
 }

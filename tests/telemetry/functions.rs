@@ -79,6 +79,7 @@ fn slow_client(url: &str) -> Fmp {
         in_flight: 64,
         limit_pause: Duration::from_millis(2),
         bulk_pause: Duration::ZERO,
+        time_scale: Default::default(),
     };
     Fmp::new(&settings).unwrap()
 }

@@ -30,7 +30,7 @@ fn a_late_run_is_announced_once_with_the_companies_that_are_missing() {
     let (arrived, missing) = (&plan.batches[0], &plan.batches[1]);
     let entry = BatchEntry::new(&arrived.id);
     wait(stage::write_json_once(&stage, &ledger::batch_key(&run, &arrived.id), &entry)).unwrap();
-    let watch = Watch { late_after: Some(Duration::minutes(30)), stale_after: None };
+    let watch = Watch { late_after: Some(Duration::minutes(30)), ..Watch::default() };
     for minute in [25, 30, 35] {
         wait(sweep(
             &stage,
@@ -82,7 +82,7 @@ fn a_late_run_is_announced_once_with_the_companies_that_are_missing() {
 fn stale_data_is_announced_once_a_day() {
     let (stage, queue, bus) = (MemoryStage::default(), LocalQueue::default(), LocalBus::default());
     let started: DateTime<Utc> = "2026-09-18T10:00:00Z".parse().unwrap();
-    let watch = Watch { late_after: None, stale_after: Some(Days::new(4)) };
+    let watch = Watch { stale_after: Some(Days::new(4)), ..Watch::default() };
     let announced = |hours: i64| {
         let before = bus.events().len();
         wait(sweep(

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::{
     command::{self, Command, Defaults},
-    sweep,
+    overlap, sweep,
     watch::Watch,
 };
 
@@ -172,6 +172,8 @@ enum Start {
     Planned(Box<Plan>),
     /// The time ran out while the attempt waited for the shared call budget.
     Waiting,
+    /// The run waits until this one has fetched its data.
+    Awaits(RunId),
     /// The run had ended before.
     Ended,
 }
@@ -202,6 +204,9 @@ async fn start_run(
             return Ok(Start::Ended);
         }
         check_metrics(stage).await?;
+        if let Some(other) = overlap::run_to_await(run_id, stage, invocation.at).await? {
+            return Ok(Start::Awaits(other));
+        }
         let fmp = fmp?;
         claim_source(stage, fmp.url()).await?;
         let (run, max_calls) = (run_id.clone(), request.options.max_calls);
@@ -241,6 +246,10 @@ async fn start_run(
         Ok(Start::Ended) => return Ok(json!({"run_id": run_id, "status": "ended"})),
         Ok(Start::Waiting) => {
             tracing::warn!(run_id = %run_id, "the run waits for the shared call budget; the sweeper starts it again");
+            return Ok(json!({"run_id": run_id, "status": "waiting"}));
+        }
+        Ok(Start::Awaits(other)) => {
+            tracing::warn!(run_id = %run_id, awaited_run_id = %other, "the run waits until another run has fetched its data; the sweeper starts it again");
             return Ok(json!({"run_id": run_id, "status": "waiting"}));
         }
         Ok(Start::Planned(plan)) => {

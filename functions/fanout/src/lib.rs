@@ -9,6 +9,7 @@ pub mod command;
 pub mod corrections;
 pub mod event;
 pub mod market;
+mod overlap;
 pub mod planner;
 mod retry;
 pub mod sweep;

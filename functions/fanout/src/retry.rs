@@ -14,7 +14,7 @@ use findata_pipeline::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::sweep::Runs;
+use crate::sweep::{Patience, Runs};
 
 /// The shortest time from a failure to the next retry.
 const FIRST_DELAY: Duration = Duration::minutes(5);
@@ -33,7 +33,7 @@ struct Retries {
 }
 
 /// Returns the retry of the newest scheduled run if it is due. An earlier run needs none, because the next
-/// one has fetched what it lacked. `patience`, if given, replaces the delays.
+/// one has fetched what it lacked.
 ///
 /// # Errors
 /// The stage's errors.
@@ -41,7 +41,7 @@ pub(crate) async fn due(
     runs: &Runs,
     stage: &impl Stage,
     now: DateTime<Utc>,
-    patience: Option<Duration>,
+    patience: Patience,
 ) -> Result<Option<Request>> {
     let is_young = |run: &&RunId| run.started().is_some_and(|started| now - started < MAX_AGE);
     let Some(first) = runs.keys().rfind(|run| run.is_of_schedule()).filter(is_young) else {
@@ -71,9 +71,11 @@ pub(crate) async fn due(
     } else {
         failure(first, stage, now).await?
     };
-    let earliest = first_failed_at.unwrap_or(failed_at) + SECOND_DELAY;
-    let due_at = (failed_at + FIRST_DELAY).max(if number == 1 { failed_at } else { earliest });
-    if now < patience.map_or(due_at, |patience| failed_at + patience) {
+    let mut due_at = failed_at + patience.or(FIRST_DELAY);
+    if number > 1 && patience.given.is_none() {
+        due_at = due_at.max(first_failed_at.unwrap_or(failed_at) + patience.or(SECOND_DELAY));
+    }
+    if now < due_at {
         return Ok(None);
     }
     let retry = RunId::retry(now, number);

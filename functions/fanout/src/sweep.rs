@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Days, Duration, Utc};
-use findata_domain::Result;
+use findata_domain::{Result, clock::TimeScale};
 use findata_pipeline::{
     ledger::{self, Outcome},
     plan::BatchMessage,
@@ -64,6 +64,21 @@ pub struct Swept {
     pub due: Vec<Request>,
 }
 
+/// How long the sweeper waits before it repeats something.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// The time that a person has set for everything.
+    pub given: Option<Duration>,
+    scale: TimeScale,
+}
+
+impl Patience {
+    /// Returns the given time, or else `default`.
+    pub fn or(self, default: Duration) -> Duration {
+        self.given.unwrap_or(self.scale.delay(default))
+    }
+}
+
 /// A run's open step, stored in its ledger as `swept.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct OpenStep {
@@ -92,6 +107,7 @@ pub async fn sweep(
     telemetry: &Telemetry,
 ) -> Result<Swept> {
     let mut swept = Swept::default();
+    let patience = Patience { given: patience, scale: watch.time_scale };
     let runs = recent_runs(stage, now).await?;
     for (run, keys) in runs.iter().filter(|(run, keys)| !keys.contains(&ledger::summary_key(run))) {
         swept.open += 1;
@@ -100,7 +116,7 @@ pub async fn sweep(
         if keys.contains(&ledger::plan_key(run)) {
             recover_run(run, keys, stage, queue, bus, now, patience, telemetry, &mut swept).await?;
         } else if keys.contains(&ledger::request_key(run)) {
-            restart_run(run, stage, bus, now, patience, telemetry, &mut swept).await?;
+            restart_run(run, keys, stage, bus, now, patience, telemetry, &mut swept).await?;
         }
     }
     // Announcements come after all recoveries, which a broken bus must not prevent.
@@ -116,7 +132,7 @@ pub async fn sweep(
 pub(crate) type Runs = BTreeMap<RunId, BTreeSet<String>>;
 
 /// Returns the runs of the last [`DAYS_BACK`] days.
-async fn recent_runs(stage: &impl Stage, now: DateTime<Utc>) -> Result<Runs> {
+pub(crate) async fn recent_runs(stage: &impl Stage, now: DateTime<Utc>) -> Result<Runs> {
     let mut runs = Runs::new();
     for back in 0..=DAYS_BACK {
         let day = (now - Days::new(back)).format("%Y%m%d");
@@ -133,20 +149,23 @@ async fn recent_runs(stage: &impl Stage, now: DateTime<Utc>) -> Result<Runs> {
 /// Adds a run that has no plan to the runs to start, or closes it after [`MAX_PLANNING`].
 async fn restart_run(
     run: &RunId,
+    keys: &BTreeSet<String>,
     stage: &impl Stage,
     bus: &impl Bus,
     now: DateTime<Utc>,
-    patience: Option<Duration>,
+    patience: Patience,
     telemetry: &Telemetry,
     swept: &mut Swept,
 ) -> Result<()> {
-    if due_recovery(run, Step::Plan, 0, stage, now, patience).await?.is_none() {
+    // No invocation plans a run that awaits another one.
+    let awaits = keys.contains(&ledger::awaits_key(run));
+    if !awaits && due_recovery(run, Step::Plan, 0, stage, now, patience).await?.is_none() {
         return Ok(());
     }
     let age = run.started().map_or(Duration::zero(), |started| now - started);
     let request: Option<Request> = stage::read_json(stage, &ledger::request_key(run)).await?;
     match request {
-        Some(request) if age < MAX_PLANNING || patience.is_some() => {
+        Some(request) if age < MAX_PLANNING || patience.given.is_some() => {
             tracing::warn!(run_id = %run, "starting a run without a plan again");
             swept.due.push(request);
         }
@@ -209,7 +228,7 @@ async fn recover_run(
     queue: &impl Queue,
     bus: &impl Bus,
     now: DateTime<Utc>,
-    patience: Option<Duration>,
+    patience: Patience,
     telemetry: &Telemetry,
     swept: &mut Swept,
 ) -> Result<()> {
@@ -227,7 +246,7 @@ async fn recover_run(
     };
     tracing::warn!(run_id = %run, step = step.as_str(), attempt = recoveries, "recovering a stalled run");
     // A sweep with an explicit patience, requested by a person, never closes a run.
-    let give_up = recoveries > MAX_RECOVERIES && patience.is_none();
+    let give_up = recoveries > MAX_RECOVERIES && patience.given.is_none();
     match step {
         // A run without a plan is started again by `restart_run`.
         Step::Plan => {}
@@ -274,7 +293,7 @@ async fn due_recovery(
     progress: usize,
     stage: &impl Stage,
     now: DateTime<Utc>,
-    patience: Option<Duration>,
+    patience: Patience,
 ) -> Result<Option<u32>> {
     let key = format!("runs/{run}/swept.json");
     let before = stage.get(&key).await?;
@@ -296,8 +315,7 @@ async fn due_recovery(
         Step::Fetch => FETCH_PATIENCE * 2_i32.pow(open.recoveries),
         Step::Load | Step::Compute => STEP_PATIENCE * 2_i32.pow(open.recoveries),
     };
-    let patience = patience.unwrap_or(default);
-    let is_due = now - open.since >= patience;
+    let is_due = now - open.since >= patience.or(default);
     if is_due {
         (open.since, open.recoveries) = (now, open.recoveries + 1);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Days, Duration, Utc};
-use findata_domain::Result;
+use findata_domain::{Result, clock::TimeScale};
 use findata_pipeline::{
     ledger,
     ports::{
@@ -15,13 +15,15 @@ use findata_pipeline::{
 
 use crate::sweep::Runs;
 
-/// When the sweeper announces a delay.
+/// When the sweeper acts on a delay.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Watch {
     /// How long a run may be open; `None` to announce no late run.
     pub late_after: Option<Duration>,
     /// How long no run may publish data; `None` to announce no stale data.
     pub stale_after: Option<Days>,
+    /// Divides the time that an open step has before it is recovered, and the delays of retries.
+    pub time_scale: TimeScale,
 }
 
 impl Watch {

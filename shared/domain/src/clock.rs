@@ -1,6 +1,8 @@
 //! The clock for planning, freshness and as-of queries. Each program's entry point creates the
 //! clock and passes it to its functions.
 
+use std::{num::NonZeroU16, str::FromStr, time::Duration};
+
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 /// Accepted difference between the clocks of two machines.
@@ -16,6 +18,37 @@ pub fn is_ahead(stored: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 /// than `now`.
 pub fn is_recent(stored: DateTime<Utc>, limit: TimeDelta, now: DateTime<Utc>) -> bool {
     !is_ahead(stored, now) && now - stored < limit
+}
+
+/// A divisor of timeouts, pauses and delays. It is 1 except in tests of long outages, which set it with
+/// `FINDATA_TIME_SCALE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeScale(NonZeroU16);
+
+impl TimeScale {
+    /// Returns the part of a time that the program waits.
+    pub fn wait(self, time: Duration) -> Duration {
+        time / u32::from(self.0.get())
+    }
+
+    /// Like [`TimeScale::wait`], for a difference between two points in time.
+    pub fn delay(self, time: TimeDelta) -> TimeDelta {
+        time / i32::from(self.0.get())
+    }
+}
+
+impl Default for TimeScale {
+    fn default() -> Self {
+        TimeScale(NonZeroU16::MIN)
+    }
+}
+
+impl FromStr for TimeScale {
+    type Err = <NonZeroU16 as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(TimeScale)
+    }
 }
 
 /// Tells the current time for planning, freshness and as-of queries. Rate limits and timeouts

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use findata_domain::Result;
+use findata_domain::{Result, clock::TimeScale};
 use findata_pipeline::ports::stage::Stage;
 
 use crate::{
@@ -21,11 +21,12 @@ pub struct FmpAccess {
     gigabytes: Option<u64>,
     /// Maximum number of calls made at once, if lower than the plan's calls per minute.
     burst: Option<NonZeroU32>,
+    time_scale: TimeScale,
 }
 
 impl FmpAccess {
-    /// Reads the variables `FINDATA_FMP_URL`, `FINDATA_FMP_PLAN`, `FINDATA_FMP_GIGABYTES` and
-    /// `FINDATA_FMP_BURST`. Appends a message to `problems` for each invalid value.
+    /// Reads the variables `FINDATA_FMP_URL`, `FINDATA_FMP_PLAN`, `FINDATA_FMP_GIGABYTES`,
+    /// `FINDATA_FMP_BURST` and `FINDATA_TIME_SCALE`. Appends a message to `problems` for each invalid value.
     pub fn from_variables(variable: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Self {
         let url = variable("FINDATA_FMP_URL").unwrap_or_else(|| DEFAULT_URL.into());
         if let Err(error) = Fmp::check_url(&url) {
@@ -43,12 +44,16 @@ impl FmpAccess {
         let burst = variable("FINDATA_FMP_BURST").and_then(|text| {
             text.parse().map_err(|e| problems.push(format!("FINDATA_FMP_BURST: {text:?}: {e}"))).ok()
         });
+        let time_scale = variable("FINDATA_TIME_SCALE").and_then(|text| {
+            text.parse().map_err(|e| problems.push(format!("FINDATA_TIME_SCALE: {text:?}: {e}"))).ok()
+        });
         FmpAccess {
             url,
             kind,
             plan: plan.unwrap_or(kind.default_plan()),
             gigabytes,
             burst,
+            time_scale: time_scale.unwrap_or_default(),
         }
     }
 
@@ -69,6 +74,7 @@ impl FmpAccess {
             in_flight: MOST_IN_FLIGHT_IN_FUNCTION,
             limit_pause: LIMIT_PAUSE,
             bulk_pause: self.kind.bulk_pause(),
+            time_scale: self.time_scale,
         })?;
         Ok(fmp.sharing(stage).with_key_from(read_key))
     }

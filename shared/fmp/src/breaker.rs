@@ -17,6 +17,8 @@ use std::{
 
 use tokio::sync::Notify;
 
+use findata_domain::clock::TimeScale;
+
 use super::failure::Failure;
 
 /// Number of consecutive failures after which a breaker opens: two calls with five attempts each. A
@@ -61,28 +63,30 @@ struct Open {
 }
 
 impl Open {
-    fn at(now: Instant) -> Self {
-        Open { since: now, pause: FIRST_PAUSE, until: now + FIRST_PAUSE }
+    fn at(now: Instant, scale: TimeScale) -> Self {
+        let pause = scale.wait(FIRST_PAUSE);
+        Open { since: now, pause, until: now + pause }
     }
 }
 
 impl Breaker {
-    fn ask(&mut self, endpoint: &str, now: Instant) -> Result<Admission, Failure> {
+    fn ask(&mut self, endpoint: &str, now: Instant, scale: TimeScale) -> Result<Admission, Failure> {
+        let patience = scale.wait(PATIENCE);
         let Some(open) = &mut self.open else {
             return Ok(Admission::Go { probe: false });
         };
-        if now >= open.until + PATIENCE {
+        if now >= open.until + patience {
             // The state is outdated, because no call was made for a while. Treats the breaker as
             // just opened.
-            *open = Open::at(now);
+            *open = Open::at(now, scale);
             return Ok(Admission::Go { probe: true });
         }
         if now >= open.until {
-            open.pause = (open.pause * 2).min(LONGEST_PAUSE);
+            open.pause = (open.pause * 2).min(scale.wait(LONGEST_PAUSE));
             open.until = now + open.pause;
             return Ok(Admission::Go { probe: true });
         }
-        let patience_ends = open.since + PATIENCE;
+        let patience_ends = open.since + patience;
         if now < patience_ends {
             return Ok(Admission::Wait(open.until.min(patience_ends)));
         }
@@ -94,15 +98,15 @@ impl Breaker {
 
     /// Whether the breaker is open and calls no longer wait for a probe. If so, calls are not
     /// retried.
-    fn rejects_retries(&self, now: Instant) -> bool {
-        self.open.as_ref().is_some_and(|open| now >= open.since + PATIENCE)
+    fn rejects_retries(&self, now: Instant, scale: TimeScale) -> bool {
+        self.open.as_ref().is_some_and(|open| now >= open.since + scale.wait(PATIENCE))
     }
 
-    fn failed(&mut self, message: String, now: Instant) {
+    fn failed(&mut self, message: String, now: Instant, scale: TimeScale) {
         self.failures = self.failures.saturating_add(1);
         self.message = message;
         if self.failures >= FAILURES {
-            self.open.get_or_insert_with(|| Open::at(now));
+            self.open.get_or_insert_with(|| Open::at(now, scale));
         }
     }
 }
@@ -113,6 +117,8 @@ pub(super) struct Breakers {
     all: Mutex<All>,
     /// Wakes waiting calls when a breaker closes.
     closed: Notify,
+    /// Divides all pauses.
+    scale: TimeScale,
 }
 
 #[derive(Debug, Default)]
@@ -136,6 +142,11 @@ struct Silence {
 }
 
 impl Breakers {
+    /// Creates closed breakers with shorter pauses.
+    pub(super) fn new(scale: TimeScale) -> Self {
+        Breakers { scale, ..Breakers::default() }
+    }
+
     /// Waits until a call may be made. Returns whether it is a probe.
     ///
     /// # Errors
@@ -156,7 +167,7 @@ impl Breakers {
         let mut all = self.all();
         all.endpoints
             .get_mut(endpoint)
-            .map_or(Ok(Admission::Go { probe: false }), |breaker| breaker.ask(endpoint, now))
+            .map_or(Ok(Admission::Go { probe: false }), |breaker| breaker.ask(endpoint, now, self.scale))
     }
 
     /// Whether an endpoint's breaker is closed.
@@ -166,7 +177,10 @@ impl Breakers {
 
     /// Whether calls to an endpoint must not be retried at the moment.
     pub(super) fn rejects_retries(&self, endpoint: &str, now: Instant) -> bool {
-        self.all().endpoints.get(endpoint).is_some_and(|breaker| breaker.rejects_retries(now))
+        self.all()
+            .endpoints
+            .get(endpoint)
+            .is_some_and(|breaker| breaker.rejects_retries(now, self.scale))
     }
 
     /// Records the outcome of a call.
@@ -191,7 +205,7 @@ impl Breakers {
             Err(failure) if failure.is_transient() => {
                 let breaker = all.endpoints.entry(endpoint.to_owned()).or_default();
                 let was_open = breaker.open.is_some();
-                breaker.failed(failure.to_string(), now);
+                breaker.failed(failure.to_string(), now, self.scale);
                 if breaker.open.is_some() && !was_open {
                     tracing::warn!(endpoint, reason = %failure, "the endpoint keeps failing, so its calls pause");
                 }
@@ -212,7 +226,7 @@ impl Breakers {
     pub(super) fn nobody_answers(&self, now: Instant) -> bool {
         let all = self.all();
         all.silence.as_ref().is_some_and(|silence| {
-            let long = silence.calls >= FAILURES && now >= silence.since + PATIENCE;
+            let long = silence.calls >= FAILURES && now >= silence.since + self.scale.wait(PATIENCE);
             long && (silence.several || !all.answered)
         })
     }

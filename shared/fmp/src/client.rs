@@ -30,7 +30,10 @@ use super::{
     retry_budget::RetryBudget,
     transport::{self, Exchange, Transport},
 };
-use findata_domain::{Result, clock::SystemClock};
+use findata_domain::{
+    Result,
+    clock::{SystemClock, TimeScale},
+};
 use findata_pipeline::{
     ports::stage::{Stage, memory::MemoryStage},
     run::RunId,
@@ -58,6 +61,7 @@ pub struct Fmp {
     call_limits: CallLimits,
     breakers: Breakers,
     retry_budget: RetryBudget,
+    time_scale: TimeScale,
     slots: CallSlots,
     per_minute: Option<u32>,
     stats: Arc<ClientStats>,
@@ -78,7 +82,7 @@ impl Fmp {
     pub fn new(settings: &ClientSettings) -> Result<Self> {
         let url = address::parse_without(&settings.url, settings.key.expose_secret().as_bytes())?;
         let stats = Arc::new(ClientStats::default());
-        let transport = Transport::new(url.clone(), Arc::clone(&stats))?;
+        let transport = Transport::new(url.clone(), Arc::clone(&stats), settings.time_scale)?;
         Fmp::with_exchange(settings, url.into(), Box::new(transport), stats)
     }
 
@@ -102,8 +106,9 @@ impl Fmp {
             key_renewal: tokio::sync::Mutex::new(()),
             rate_limiter,
             call_limits: CallLimits::new(settings.limit_pause),
-            breakers: Breakers::default(),
+            breakers: Breakers::new(settings.time_scale),
             retry_budget: RetryBudget::default(),
+            time_scale: settings.time_scale,
             slots: CallSlots::new(limits.burst.or(limits.per_minute), settings.in_flight),
             per_minute: settings.plan.per_minute(),
             stats,

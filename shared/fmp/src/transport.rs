@@ -16,7 +16,7 @@ use tower::util::MapRequestLayer;
 use super::{
     address, body, client_stats::ClientStats, failure::Failure, redact::Redactor, response::classify,
 };
-use findata_domain::{Error, Result};
+use findata_domain::{Error, Result, clock::TimeScale};
 
 /// The header that carries the key.
 const KEY: &str = "apikey";
@@ -44,8 +44,9 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(base: Url, stats: Arc<ClientStats>) -> Result<Self> {
-        Transport::with_timeouts(base, stats, Duration::from_secs(20), Duration::from_secs(60))
+    pub(super) fn new(base: Url, stats: Arc<ClientStats>, scale: TimeScale) -> Result<Self> {
+        let timeout = |seconds| scale.wait(Duration::from_secs(seconds));
+        Transport::with_timeouts(base, stats, timeout(20), timeout(60))
     }
 
     /// Creates a transport with other timeouts. `silence` is the longest wait for the next byte, and

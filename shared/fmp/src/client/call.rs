@@ -12,7 +12,7 @@ use tokio::{sync::SemaphorePermit, time::Instant};
 
 use super::{Fmp, lock, now, patience::Patience};
 use crate::{call_limit::PATIENCE, failure::Failure, rate_limit::Permit};
-use findata_domain::{Error, Result};
+use findata_domain::{Error, Result, clock::TimeScale};
 use findata_pipeline::plan::Task;
 
 /// Maximum number of attempts per call, including the first.
@@ -72,7 +72,7 @@ impl Fmp {
     /// waits for the rate limiter.
     pub async fn get(&self, endpoint: &str, parameters: &[(&str, String)]) -> Answer {
         let usage = Usage::default();
-        let mut state = CallState::new(MAX_CALL_TIME);
+        let mut state = CallState::new(self.time_scale.wait(MAX_CALL_TIME));
         let body = self.attempts(endpoint, parameters, &usage, &mut state).await;
         self.stats.took(state.patience.spent());
         if let Err(failure) = &body {
@@ -110,7 +110,7 @@ impl Fmp {
         usage: &Usage,
         state: &mut CallState,
     ) -> Result<Option<Bytes>, Failure> {
-        let (mut limits, mut delays) = (0, delays());
+        let (mut limits, mut delays) = (0, delays(self.time_scale));
         loop {
             let key = lock(&self.key).clone();
             let outcome = self.call(endpoint, parameters, &key, usage, state).await;
@@ -230,10 +230,10 @@ impl Fmp {
 }
 
 /// The backoff between the attempts of a call.
-fn delays() -> ExponentialBackoff {
+fn delays(scale: TimeScale) -> ExponentialBackoff {
     ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(20))
+        .with_min_delay(scale.wait(Duration::from_millis(200)))
+        .with_max_delay(scale.wait(Duration::from_secs(20)))
         .with_factor(3.0)
         .with_max_times(MAX_ATTEMPTS - 1)
         .with_jitter()

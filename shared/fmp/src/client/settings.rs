@@ -13,7 +13,7 @@ use crate::{
     rate_limit::{FmpPlan, Limits},
     transport,
 };
-use findata_domain::Result;
+use findata_domain::{Result, clock::TimeScale};
 
 /// Default for [`ClientSettings::limit_pause`]. It suits FMP, whose call limit is per minute.
 pub const LIMIT_PAUSE: Duration = Duration::from_secs(1);
@@ -57,6 +57,8 @@ pub struct ClientSettings {
     pub limit_pause: Duration,
     /// Interval between two bulk calls with the same key.
     pub bulk_pause: Duration,
+    /// Divides the timeouts of JSON calls, the pauses between their attempts, and those of breakers.
+    pub time_scale: TimeScale,
 }
 
 impl ClientSettings {

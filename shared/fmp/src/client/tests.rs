@@ -81,6 +81,7 @@ fn client(script: impl Fn(&str, &str, u32) -> Reply + Send + Sync + 'static) -> 
         in_flight: 64,
         limit_pause: LIMIT_PAUSE,
         bulk_pause: Duration::ZERO,
+        time_scale: Default::default(),
     };
     let requests = Arc::new(AtomicU32::new(0));
     let exchange = Box::new(Script { script, requests: Arc::clone(&requests) });

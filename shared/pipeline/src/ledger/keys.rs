@@ -61,6 +61,11 @@ pub fn retries_key(run: &RunId) -> String {
     format!("runs/{run}/retries.json")
 }
 
+/// Key of the object that names the run whose fetched data a scheduled run awaits before it is planned.
+pub fn awaits_key(run: &RunId) -> String {
+    format!("runs/{run}/awaits.json")
+}
+
 /// Key of the object that shows that the run was announced as late.
 pub fn late_key(run: &RunId) -> String {
     format!("runs/{run}/late.json")

@@ -3,7 +3,7 @@
 //! table in `infra/README.md` with this list.
 
 /// Name and meaning of each field.
-pub const FIELDS: [(&str, &str); 40] = [
+pub const FIELDS: [(&str, &str); 41] = [
     ("timestamp", "when the line was written, UTC"),
     ("level", "`ERROR`, `WARN`, `INFO` or `DEBUG`"),
     ("message", "what happened"),
@@ -22,6 +22,7 @@ pub const FIELDS: [(&str, &str); 40] = [
     ("attempt", "the number of the attempt, from 1"),
     ("checkpoints", "checkpoints of a batch so far"),
     ("closed", "whether the batch was the last one of the run"),
+    ("awaited_run_id", "the run whose data a scheduled run awaits"),
     ("retry_run_id", "the run that retries another one"),
     ("message_id", "the message of the queue"),
     ("code", "the error code of AWS"),

@@ -150,6 +150,7 @@ impl ResolvedConfig {
             in_flight: MOST_IN_FLIGHT_ON_LAPTOP,
             limit_pause: LIMIT_PAUSE,
             bulk_pause: SourceKind::of(&self.fmp_url).bulk_pause(),
+            time_scale: Default::default(),
         }
     }
 }
