@@ -116,7 +116,11 @@ pub async fn sweep(
         if keys.contains(&ledger::plan_key(run)) {
             recover_run(run, keys, stage, queue, bus, now, patience, telemetry, &mut swept).await?;
         } else if keys.contains(&ledger::request_key(run)) {
-            restart_run(run, keys, stage, bus, now, patience, telemetry, &mut swept).await?;
+            // No invocation plans a run that awaits another one.
+            let awaits = keys.contains(&ledger::awaits_key(run));
+            if awaits || due_recovery(run, Step::Plan, 0, stage, now, patience).await?.is_some() {
+                restart_run(run, stage, bus, now, patience, telemetry, &mut swept).await?;
+            }
         }
     }
     // Announcements come after all recoveries, which a broken bus must not prevent.
@@ -149,7 +153,6 @@ pub(crate) async fn recent_runs(stage: &impl Stage, now: DateTime<Utc>) -> Resul
 /// Adds a run that has no plan to the runs to start, or closes it after [`MAX_PLANNING`].
 async fn restart_run(
     run: &RunId,
-    keys: &BTreeSet<String>,
     stage: &impl Stage,
     bus: &impl Bus,
     now: DateTime<Utc>,
@@ -157,11 +160,6 @@ async fn restart_run(
     telemetry: &Telemetry,
     swept: &mut Swept,
 ) -> Result<()> {
-    // No invocation plans a run that awaits another one.
-    let awaits = keys.contains(&ledger::awaits_key(run));
-    if !awaits && due_recovery(run, Step::Plan, 0, stage, now, patience).await?.is_none() {
-        return Ok(());
-    }
     let age = run.started().map_or(Duration::zero(), |started| now - started);
     let request: Option<Request> = stage::read_json(stage, &ledger::request_key(run)).await?;
     match request {
