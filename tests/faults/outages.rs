@@ -95,6 +95,11 @@ impl Stack {
 
     /// Delivers the waiting messages, and then the events that close the steps.
     fn work(&self, minute: i64) {
+        self.fetch(minute);
+        self.load_and_compute(minute);
+    }
+
+    fn fetch(&self, minute: i64) {
         let clock = DayClock(today());
         wait(async {
             while let Some(delivery) = self.queue.receive() {
@@ -107,6 +112,12 @@ impl Stack {
                     ledger::record_as_failed(&message, &failure, &self.stage, self.at(minute)).await.unwrap();
                 }
             }
+        });
+    }
+
+    fn load_and_compute(&self, minute: i64) {
+        let clock = DayClock(today());
+        wait(async {
             for run in self.runs_with("staged.json") {
                 let stage = &self.stage;
                 if stage.get(&ledger::summary_key(&run)).await.unwrap().is_some() {
@@ -318,8 +329,10 @@ fn a_scheduled_run_waits_while_another_run_fetches_the_same_data() {
     let waiting = stack.invoke(scheduled.clone(), 1);
     assert_eq!(waiting["status"], "waiting", "{waiting}");
     assert_eq!(stack.sweep(5)["started"][0]["status"], "waiting");
-    stack.work(6);
+    stack.fetch(6);
     let calls = server.calls();
+    assert_eq!(stack.sweep(8)["started"][0]["status"], "waiting", "load adds to the fetch log");
+    stack.load_and_compute(9);
     assert_eq!(stack.sweep(10)["started"][0]["status"], "begun");
     stack.work(11);
     assert_eq!(stack.statuses(), [Status::Complete; 2]);

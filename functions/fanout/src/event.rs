@@ -172,7 +172,7 @@ enum Start {
     Planned(Box<Plan>),
     /// The time ran out while the attempt waited for the shared call budget.
     Waiting,
-    /// The run waits until this one has fetched its data.
+    /// The run waits until this one has loaded its data.
     Awaits(RunId),
     /// The run had ended before.
     Ended,
@@ -249,7 +249,7 @@ async fn start_run(
             return Ok(json!({"run_id": run_id, "status": "waiting"}));
         }
         Ok(Start::Awaits(other)) => {
-            tracing::warn!(run_id = %run_id, awaited_run_id = %other, "the run waits until another run has fetched its data; the sweeper starts it again");
+            tracing::warn!(run_id = %run_id, awaited_run_id = %other, "the run waits until another run has loaded its data; the sweeper starts it again");
             return Ok(json!({"run_id": run_id, "status": "waiting"}));
         }
         Ok(Start::Planned(plan)) => {
