@@ -235,7 +235,7 @@ fn requests_to_a_busy_stage_are_retried() {
 #[test]
 #[ignore = "slow; ./dev test --long runs it"]
 fn a_batch_that_is_handed_back_18_times_is_finished() {
-    // About 180 calls. Eight are in flight at once, and the deadline leaves time for one round of them.
+    // About 180 calls. Eight are in flight at once, and an invocation has time for one such group of calls.
     const MANY: usize = 18;
     let slow = Options {
         symbols: MANY,

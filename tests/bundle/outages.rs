@@ -130,7 +130,7 @@ impl Stack {
 }
 
 impl Outcome {
-    /// Nothing is fetched twice except what one batch had fetched before it failed.
+    /// At most one batch is fetched twice. All symbols of a scenario are one batch.
     fn assert_calls(&self) {
         let (calls, fault_free) = self.calls;
         assert!(calls >= fault_free && calls <= 2 * fault_free, "{calls}, {fault_free}");

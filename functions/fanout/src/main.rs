@@ -51,7 +51,7 @@ impl Function for Fanout {
         let watch = Watch {
             late_after: environment.parsed("FINDATA_LATE_MINUTES").map(Duration::minutes),
             stale_after: environment.parsed("FINDATA_SILENT_DAYS").map(Days::new),
-            time_scale: environment.time_scale(),
+            time_scale: access.time_scale,
         };
         let (clock, telemetry) = (environment.clock(), environment.telemetry());
         let (config, place) = environment.open().await?;

@@ -56,8 +56,8 @@ with_earlier as (
     left join period_inputs as two_years_ago on two_years_ago.period_id = b.base_period_id
     where p.fiscal_date >= l.changed_from
 ),
--- Nothing reads the row number. It makes DuckDB collect the joined rows before it evaluates the formulas: outer joins
--- split rows into small chunks, which one thread reads. With it, this model takes a quarter less time.
+-- The row number is not used. Its window function makes DuckDB collect the joined rows before it evaluates the
+-- formulas. Otherwise, one thread evaluates them on the many small chunks of the outer joins, which takes a third longer.
 joined as (
     select i.*, s.* exclude (period_id), row_number() over (order by i.period_id) as row_no
     from with_earlier as i

@@ -21,7 +21,8 @@ pub struct FmpAccess {
     gigabytes: Option<u64>,
     /// Maximum number of calls made at once, if lower than the plan's calls per minute.
     burst: Option<NonZeroU32>,
-    time_scale: TimeScale,
+    /// Divides timeouts, pauses and delays; 1 unless a test sets another value.
+    pub time_scale: TimeScale,
 }
 
 impl FmpAccess {

@@ -117,7 +117,7 @@ pub(super) struct Breakers {
     all: Mutex<All>,
     /// Wakes waiting calls when a breaker closes.
     closed: Notify,
-    /// Divides all pauses.
+    /// Divides all pauses and time limits of the breakers.
     scale: TimeScale,
 }
 
@@ -142,7 +142,7 @@ struct Silence {
 }
 
 impl Breakers {
-    /// Creates closed breakers with shorter pauses.
+    /// Creates closed breakers whose pauses are divided by `scale`.
     pub(super) fn new(scale: TimeScale) -> Self {
         Breakers { scale, ..Breakers::default() }
     }

@@ -5,10 +5,7 @@ use std::{env, fmt::Display, str::FromStr};
 
 use aws_config::SdkConfig;
 use chrono::NaiveDate;
-use findata_domain::{
-    Error, Result, Symbol,
-    clock::{AnyClock, TimeScale},
-};
+use findata_domain::{Error, Result, Symbol, clock::AnyClock};
 use findata_pipeline::telemetry::{Telemetry, trace::Tracer};
 
 use crate::{otlp, s3_stage::Location};
@@ -74,11 +71,6 @@ impl Environment {
     /// The planning clock: the day in `FINDATA_TODAY`, or the system clock.
     pub fn clock(&mut self) -> AnyClock {
         AnyClock::of(self.parsed::<NaiveDate>("FINDATA_TODAY"))
-    }
-
-    /// The divisor of timeouts, pauses and delays in `FINDATA_TIME_SCALE`; 1 if it is not set.
-    pub fn time_scale(&mut self) -> TimeScale {
-        self.parsed("FINDATA_TIME_SCALE").unwrap_or_default()
     }
 
     /// The function's metrics, published under the stack name in `FINDATA_STACK`, and its traces.
