@@ -172,7 +172,7 @@ async fn stop_always(
 fn leftovers(home: &Home) -> i64 {
     home.count(
         "select (select count(*) from ops.slices) + \
-         (select count(*) from information_schema.tables where table_name like 'kept_%')",
+         (select count(*) from information_schema.tables where table_name like 'checkpoint_%')",
     )
 }
 

@@ -63,7 +63,11 @@ fn the_loader_role_is_sufficient_and_doctor_suggests_each_missing_grant() {
     let fake: &'static FakeSnowflake = Box::leak(Box::new(fake));
     set_up(fake);
     assert_eq!(fixes(fake), Vec::<String>::new());
-    fake.inject_failure("^list @raw.landing/", "code=003167&state=42601&message=Error assuming AWS_ROLE");
+    fake.inject_failure(
+        DATABASE,
+        "^list @raw.landing/",
+        "code=003167&state=42601&message=Error assuming AWS_ROLE",
+    );
     let fixes_of_role = fixes(fake);
     assert!(fixes_of_role.len() == 1 && fixes_of_role[0].contains("trust policy"), "{fixes_of_role:?}");
     let misspelt = Settings { schema: "scrath".into(), ..as_loader(fake) };
@@ -91,9 +95,12 @@ fn the_loader_role_is_sufficient_and_doctor_suggests_each_missing_grant() {
     comparison::assert_same_tables(&home, fake, DATABASE);
     let texts: Vec<String> = fake.log()[before..].iter().map(|entry| entry.to_string()).collect();
     let sent = |text: &str| texts.iter().any(|entry| entry.contains(text));
-    assert!(sent("insert into kept_") && sent("drop table if exists kept_"), "the slices were kept");
+    assert!(
+        sent("insert into checkpoint_") && sent("drop table if exists checkpoint_"),
+        "the slices were kept"
+    );
     let mut administrator = as_administrator(fake);
-    let kept = "select table_name from information_schema.tables where lower(table_name) like 'kept_%' \
+    let kept = "select table_name from information_schema.tables where lower(table_name) like 'checkpoint_%' \
         union all select run_id from ops.slices";
     assert!(wait(administrator.query(kept)).unwrap().is_empty());
     wait(administrator.close()).unwrap();

@@ -25,7 +25,7 @@ use serde_json::json;
 
 use crate::{
     FUNCTION,
-    kept::Kept,
+    checkpoint::Checkpoint,
     model_version, publish,
     publish::Differences,
     scope::{Scope, Slice},
@@ -45,15 +45,16 @@ pub(crate) async fn compute(
     let today = nyse_calendar::new_york_date(clock.now());
     refuse_earlier_day(today, warehouse).await?;
     model_version::check_models(models, warehouse).await?;
-    let mut kept = match warehouse.ends_at() {
-        Some(_) => Kept::open(models, today, fence, warehouse).await?,
+    let mut checkpoint = match warehouse.ends_at() {
+        Some(_) => Checkpoint::open(models, today, fence, warehouse).await?,
         None => None,
     };
     let mut before: BTreeMap<String, TableCounts> = BTreeMap::new();
     loop {
-        let of_other_run = kept.as_ref().is_some_and(|kept| kept.run != run.as_str());
+        let of_other_run = checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.run != run.as_str());
         let mut limit = TimeLimit::new(warehouse.ends_at());
-        let counts = compute_changes(run, plan, models, kept, &mut limit, fence, stage, warehouse, clock);
+        let counts =
+            compute_changes(run, plan, models, checkpoint, &mut limit, fence, stage, warehouse, clock);
         let mut counts = counts.await.map_err(|error| limit.error(error))?;
         for (table, earlier) in &before {
             let sum = counts.entry(table.clone()).or_default();
@@ -64,7 +65,7 @@ pub(crate) async fn compute(
             return Ok(counts);
         }
         // The other run had begun before this run's changes were loaded.
-        (kept, before) = (None, counts);
+        (checkpoint, before) = (None, counts);
     }
 }
 
@@ -74,7 +75,7 @@ async fn compute_changes(
     run: &RunId,
     plan: &PlanOutline,
     models: &Models,
-    mut kept: Option<Kept>,
+    mut checkpoint: Option<Checkpoint>,
     limit: &mut TimeLimit,
     fence: &mut WriteFence,
     stage: &impl Stage,
@@ -82,8 +83,8 @@ async fn compute_changes(
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, TableCounts>> {
     let is_scope = |model: &&Model| model.builds() == "companies_to_recompute";
-    let as_of = match &kept {
-        Some(kept) => kept.as_of,
+    let as_of = match &checkpoint {
+        Some(checkpoint) => checkpoint.as_of,
         None => {
             let as_of = nyse_calendar::new_york_date(clock.now());
             let scope: Vec<&Model> = models.models.iter().filter(is_scope).collect();
@@ -114,13 +115,15 @@ async fn compute_changes(
     let finished = finished.into_iter().map(|(position, tables)| (models.models[position].file, tables));
     let finished: BTreeMap<&str, Vec<&str>> = finished.collect();
     let in_slices: Vec<&Model> = models.models.iter().filter(|model| models.is_sliced(model)).collect();
-    let (after, halvings) = kept.as_ref().map_or((0, 0), |kept| (kept.last_company, kept.halvings));
+    let (after, halvings) = checkpoint
+        .as_ref()
+        .map_or((0, 0), |checkpoint| (checkpoint.last_company, checkpoint.halvings));
     let slices: Vec<Slice> = scope.slices(warehouse.rows_per_slice() >> halvings, after).collect();
-    if kept.is_none() && warehouse.ends_at().is_some() && slices.len() > 1 {
-        kept = Some(Kept::begin(run, models, as_of, fence, warehouse).await?);
+    if checkpoint.is_none() && warehouse.ends_at().is_some() && slices.len() > 1 {
+        checkpoint = Some(Checkpoint::begin(run, models, as_of, fence, warehouse).await?);
     }
     for Slice { first, last, rows } in slices {
-        if kept.is_some() {
+        if checkpoint.is_some() {
             limit.begin()?;
         }
         warehouse.expect_rows(rows)?;
@@ -129,19 +132,19 @@ async fn compute_changes(
         );
         build(run, vec![slice], &in_slices, &finished, warehouse).await?;
         warehouse.begin_step(run, FUNCTION, "publish");
-        let Some(kept) = &mut kept else {
+        let Some(checkpoint) = &mut checkpoint else {
             differences.add(&sliced, warehouse).await?;
             continue;
         };
         Differences::new(models, &scope.non_empty).add(&sliced, warehouse).await?;
-        kept.store(&sliced, last, fence, warehouse).await?;
+        checkpoint.store(&sliced, last, fence, warehouse).await?;
         limit.end();
-        let key = ledger::slice_key(run, FUNCTION, &format!("{}-{last}", kept.computation));
+        let key = ledger::slice_key(run, FUNCTION, &format!("{}-{last}", checkpoint.computation));
         stage::write_json_once(stage, &key, &json!({"last_company": last})).await?;
     }
-    if let Some(kept) = &kept {
+    if let Some(checkpoint) = &checkpoint {
         limit.begin()?;
-        kept.restore(&sliced, fence, warehouse).await?;
+        checkpoint.restore(&sliced, fence, warehouse).await?;
         differences.assume(&sliced);
     }
     if scope.has_ranks {
@@ -158,8 +161,8 @@ async fn compute_changes(
         closing.push(format!("delete from analytics.{CUSTOM_METRICS}"));
     }
     let counts = differences.publish(run, clock.now(), fence, warehouse, &closing).await?;
-    if let Some(kept) = kept {
-        kept.discard(warehouse).await?;
+    if let Some(checkpoint) = checkpoint {
+        checkpoint.discard(warehouse).await?;
     }
     Ok(counts)
 }

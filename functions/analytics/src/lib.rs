@@ -2,14 +2,15 @@
 //! the run with a summary.
 //!
 //! `compute` runs the SQL models of `infra/models` ([`Models`]) in slices of companies, which `scope`
-//! determines; `kept` keeps the results of slices if an invocation may end before the last one. `versions` merges vintages (figures as known at past times) into versions with the
-//! time at which each was known; `publish` writes the rows that differ; `quality` reads the results
-//! of the checks; `summary` adds up the ledger.
+//! determines; `checkpoint` stores the results of slices if an invocation may end before the last
+//! one. `versions` merges vintages (figures as known at past times) into versions with the time at
+//! which each was known; `publish` writes the rows that differ; `quality` reads the results of the
+//! checks; `summary` adds up the ledger.
 
+mod checkpoint;
 mod compute;
 pub mod event;
 mod highlights;
-mod kept;
 mod model_version;
 mod publish;
 mod quality;

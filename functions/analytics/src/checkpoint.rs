@@ -1,4 +1,4 @@
-//! Keeps the results of finished slices between invocations.
+//! Stores the results of finished slices, so that another invocation can continue after them.
 //!
 //! An invocation on AWS ends after 15 minutes at most. If the companies do not fit into one slice, the differences
 //! of each slice are moved from the session's temporary tables into tables that outlive it. The same transaction
@@ -27,9 +27,9 @@ const ROWS: &str = "select computation::varchar, run_id, fingerprint, as_of::var
 /// Most halvings of the slices of a computation.
 const MAX_HALVINGS: u32 = 20;
 
-/// A computation whose finished slices are kept.
+/// A computation whose finished slices are stored.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Kept {
+pub(crate) struct Checkpoint {
     /// The number that names the computation.
     pub computation: u64,
     /// The run that began it.
@@ -55,7 +55,7 @@ struct Row {
     last_company: Option<u64>,
 }
 
-impl Kept {
+impl Checkpoint {
     /// Continues the computation of an earlier invocation: restores its scope. Returns `None` if there is none.
     /// Discards computations that cannot be continued.
     pub async fn open(
@@ -63,44 +63,47 @@ impl Kept {
         today: NaiveDate,
         fence: &mut WriteFence,
         warehouse: &mut impl Warehouse,
-    ) -> Result<Option<Kept>> {
+    ) -> Result<Option<Checkpoint>> {
         let rows = warehouse.query(ROWS).await?;
         let rows = rows.into_iter().map(read).collect::<Result<Vec<Row>>>()?;
         if rows.last().is_some_and(|row| row.fence > fence.number()) {
             fence.check(warehouse).await?;
         }
         let newest = newest(&rows, fence.number());
-        let newest = newest.filter(|kept| kept.fingerprint == fingerprint(models) && kept.as_of <= today);
+        let newest = newest
+            .filter(|checkpoint| checkpoint.fingerprint == fingerprint(models) && checkpoint.as_of <= today);
         if newest.is_none() && !rows.is_empty() {
             // The tables are about to be dropped, so an invocation that still uses them must start over.
             fence.write(warehouse, &[]).await?;
         }
         for row in rows.chunk_by(|a, b| a.computation == b.computation) {
-            if newest.as_ref().is_none_or(|kept| kept.computation != row[0].computation) {
+            if newest.as_ref().is_none_or(|checkpoint| checkpoint.computation != row[0].computation) {
                 discard(row[0].computation, warehouse).await?;
             }
         }
-        let Some(kept) = newest else { return Ok(None) };
+        let Some(checkpoint) = newest else { return Ok(None) };
         // Records the attempt without incrementing the write fence. If two invocations run at the same time, the one
         // that stores the next slice first continues, and the other one starts over.
-        warehouse.execute(&kept.insert(fence.number(), Some(kept.last_company))).await?;
+        warehouse
+            .execute(&checkpoint.insert(fence.number(), Some(checkpoint.last_company)))
+            .await?;
         let mut batch = Batch::new(warehouse);
         for table in SCOPE {
-            let from = kept.table(table);
+            let from = checkpoint.table(table);
             let copy = format!("create or replace temporary table {table} as select * from {from}");
             batch.execute("scope", copy).await?;
         }
         batch.run().await?;
         if !warehouse.query(CHANGED).await?.is_empty() {
             tracing::warn!(
-                run_id = kept.run,
+                run_id = checkpoint.run,
                 "other rows were loaded meanwhile: the slices are computed again"
             );
             fence.write(warehouse, &[]).await?;
-            kept.discard(warehouse).await?;
+            checkpoint.discard(warehouse).await?;
             return Ok(None);
         }
-        Ok(Some(kept))
+        Ok(Some(checkpoint))
     }
 
     /// Begins a computation: stores the scope that the session has in temporary tables.
@@ -110,8 +113,8 @@ impl Kept {
         as_of: NaiveDate,
         fence: &mut WriteFence,
         warehouse: &mut impl Warehouse,
-    ) -> Result<Kept> {
-        let kept = Kept {
+    ) -> Result<Checkpoint> {
+        let checkpoint = Checkpoint {
             computation: fence.number() + 1,
             run: run.to_string(),
             as_of,
@@ -120,17 +123,17 @@ impl Kept {
             fingerprint: fingerprint(models),
             has_tables: false,
         };
-        fence.write(warehouse, &[kept.insert(kept.computation, None)]).await?;
+        fence.write(warehouse, &[checkpoint.insert(checkpoint.computation, None)]).await?;
         let mut batch = Batch::new(warehouse);
         for table in SCOPE {
-            let into = kept.table(table);
+            let into = checkpoint.table(table);
             batch
                 .execute("scope", format!("create or replace table {into} as select * from {table}"))
                 .await?;
         }
         batch.run().await?;
-        fence.write(warehouse, &[kept.insert(fence.number() + 1, Some(0))]).await?;
-        Ok(kept)
+        fence.write(warehouse, &[checkpoint.insert(fence.number() + 1, Some(0))]).await?;
+        Ok(checkpoint)
     }
 
     /// Stores the differences of a slice, which end with this company.
@@ -185,11 +188,11 @@ impl Kept {
     }
 
     fn table(&self, table: &str) -> String {
-        kept_table(self.computation, table)
+        checkpoint_table(self.computation, table)
     }
 
     fn insert(&self, fence: u64, last_company: Option<u64>) -> String {
-        let Kept { computation, run, as_of, fingerprint, .. } = self;
+        let Checkpoint { computation, run, as_of, fingerprint, .. } = self;
         format!(
             "insert into ops.slices (computation, run_id, fingerprint, as_of, fence, last_company) \
              select {computation}, {}, '{fingerprint}', date '{as_of}', {fence}, {}",
@@ -200,12 +203,12 @@ impl Kept {
 }
 
 /// Returns the computation whose newest row has the counter's present value.
-fn newest(rows: &[Row], fence: u64) -> Option<Kept> {
+fn newest(rows: &[Row], fence: u64) -> Option<Checkpoint> {
     let last = rows.last().filter(|row| row.fence == fence)?;
     let last_company = last.last_company?;
     let of_computation = rows.iter().filter(|row| row.computation == last.computation);
     let since_progress = of_computation.filter(|row| row.last_company == Some(last_company)).count();
-    Some(Kept {
+    Some(Checkpoint {
         computation: last.computation,
         run: last.run.clone(),
         as_of: last.as_of,
@@ -218,8 +221,8 @@ fn newest(rows: &[Row], fence: u64) -> Option<Kept> {
     })
 }
 
-fn kept_table(computation: u64, table: &str) -> String {
-    format!("kept_{computation}_{table}")
+fn checkpoint_table(computation: u64, table: &str) -> String {
+    format!("checkpoint_{computation}_{table}")
 }
 
 /// The temporary tables with a table's differences.
@@ -232,7 +235,7 @@ async fn discard(computation: u64, warehouse: &mut impl Warehouse) -> Result<()>
     let mut batch = Batch::new(warehouse);
     for table in tables {
         batch
-            .execute("", format!("drop table if exists {}", kept_table(computation, &table)))
+            .execute("", format!("drop table if exists {}", checkpoint_table(computation, &table)))
             .await?;
     }
     batch
@@ -285,13 +288,14 @@ mod tests {
         let claimed = [row(7, 7, None)];
         assert_eq!(newest(&claimed, 7), None, "its scope may not be complete");
         let rows = [row(7, 7, None), row(7, 8, Some(0)), row(7, 8, Some(0)), row(7, 9, Some(4))];
-        let at = |fence| newest(&rows, fence).map(|kept| (kept.last_company, kept.has_tables));
+        let at =
+            |fence| newest(&rows, fence).map(|checkpoint| (checkpoint.last_company, checkpoint.has_tables));
         assert_eq!((at(9), at(10), at(8)), (Some((4, true)), None, None));
     }
 
     #[test]
     fn slices_get_smaller_if_invocations_finish_none() {
-        let halvings = |rows: &[Row]| newest(rows, 9).map(|kept| kept.halvings);
+        let halvings = |rows: &[Row]| newest(rows, 9).map(|checkpoint| checkpoint.halvings);
         let finished = || row(7, 9, Some(4));
         assert_eq!(halvings(&[finished()]), Some(0));
         // The invocation after the first attempt may have been killed for any reason.
