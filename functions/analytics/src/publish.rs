@@ -55,18 +55,27 @@ impl<'a> Differences<'a> {
         let mut batch = Batch::new(warehouse);
         for table in tables {
             let conversions = self.models.conversions(table);
-            if table.versions == Versions::OfVintages {
-                versions::merge_vintages(table, &conversions, has_past, &mut batch).await?;
-            }
-            let computed = Computed::of(table, &conversions);
+            let is_empty = !self.non_empty.contains(table.name);
+            let computed = if table.versions == Versions::OfVintages {
+                let merged = versions::merged(table, &conversions, has_past);
+                if is_empty {
+                    // Nothing to compare with: the versions are read once, so they need no table.
+                    Computed { rows: merged, is_whole_table: false }
+                } else {
+                    versions::merge_vintages(table, &merged, &mut batch).await?;
+                    Computed::of(table, &conversions)
+                }
+            } else {
+                Computed::of(table, &conversions)
+            };
             let is_first = self.tables.iter().all(|other| other.name != table.name);
             if is_first {
                 self.tables.push(table);
             }
-            if self.non_empty.contains(table.name) {
-                add_difference(table, &computed, is_first, &mut batch).await?;
-            } else {
+            if is_empty {
                 add_all(table, &computed, is_first, &mut batch).await?;
+            } else {
+                add_difference(table, &computed, is_first, &mut batch).await?;
             }
         }
         batch.run().await

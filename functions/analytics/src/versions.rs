@@ -17,21 +17,26 @@ pub(crate) async fn has_past_vintages(warehouse: &mut impl Warehouse) -> Result<
     Ok(!warehouse.query(&query).await?.is_empty())
 }
 
-/// Replaces the vintages in `new_<table>` by versions: drops the helper columns, adds `known_from`
+/// Returns the query for the versions of the vintages in `new_<table>`: without the helper columns, with `known_from`
 /// and `known_to`. The figures get the types of the table first (`conversions`), so that values that are equal when
 /// published are equal here.
+pub(crate) fn merged(table: &PublishedTable, conversions: &str, has_past: bool) -> String {
+    match has_past {
+        true => all_vintages(table, conversions),
+        false => current_vintages(table, conversions),
+    }
+}
+
+/// Replaces the vintages in `new_<table>` by their versions.
 pub(crate) async fn merge_vintages(
     table: &PublishedTable,
-    conversions: &str,
-    has_past: bool,
+    merged: &str,
     batch: &mut Batch<'_, impl Warehouse>,
 ) -> Result<()> {
     let name = table.name;
-    let versions = match has_past {
-        true => all_vintages(table, conversions),
-        false => current_vintages(table, conversions),
-    };
-    batch.execute("", versions).await?;
+    batch
+        .execute("", format!("create or replace temporary table versions as {merged}"))
+        .await?;
     // The table is renamed, not copied: two copies of the daily market metrics would determine the
     // run's peak memory.
     batch.execute("", format!("drop table new_{name}")).await?;
@@ -69,7 +74,7 @@ fn join_on(table: &PublishedTable, left: &str, right: &str) -> String {
 fn current_vintages(table: &PublishedTable, conversions: &str) -> String {
     let helpers = table.helpers().join(", ");
     format!(
-        "create or replace temporary table versions as with ended as ({ended}) \
+        "with ended as ({ended}) \
          select n.* exclude ({helpers}), {known_from}, null::timestamp as known_to \
          from (select *{conversions} from new_{name}) n left join ended e on {same}",
         ended = ended(table),
@@ -90,8 +95,7 @@ fn all_vintages(table: &PublishedTable, conversions: &str) -> String {
     };
     let markers = "cutoff, is_current, next_vintage_id";
     format!(
-        "create or replace temporary table versions as \
-         with past_rows as ( \
+        "with past_rows as ( \
              select n.*, v.cutoff from ({converted}) n join vintages v on v.vintage_id = n.vintage_id and not v.is_current {changed} \
          ), \
          contested_keys as (select distinct {key} from past_rows), \

@@ -1,6 +1,6 @@
 //! Comments on tables, views and columns.
 //!
-//! A comment on a column copies the table's entry in the catalog, so 1,200 comments take 0.3 seconds. Only comments
+//! A comment on a column copies the table's entry in the catalog, so 1,900 comments take 0.6 seconds. Only comments
 //! that differ are written: all of them in a new file or after a change of the models, and none in most runs.
 
 use std::collections::HashMap;
@@ -19,16 +19,19 @@ const STORED: &str = "select schema_name || '.' || table_name, column_name, coal
      union all select schema_name || '.' || view_name, '', coalesce(comment::varchar, '') \
      from duckdb_views() where database_name = current_database() and not internal";
 
+/// Comments per transaction. DuckDB keeps the copies until the commit: all 1,900 in one transaction took 153 MB, and
+/// 100 take 20 MB.
+const COMMENTS_PER_TRANSACTION: usize = 100;
+
 /// Writes the comments that differ from those in the file.
 pub(crate) fn write(connection: &Connection, tables: &[TableComments]) -> Result<()> {
-    let statements = differences(connection, tables)?;
-    if statements.is_empty() {
-        return Ok(());
+    for statements in differences(connection, tables)?.chunks(COMMENTS_PER_TRANSACTION) {
+        connection.execute_batch("begin transaction")?;
+        let result = connection.execute_batch(&statements.join(";\n"));
+        connection.execute_batch(if result.is_ok() { "commit" } else { "rollback" })?;
+        result?;
     }
-    connection.execute_batch("begin transaction")?;
-    let result = connection.execute_batch(&statements.join(";\n"));
-    connection.execute_batch(if result.is_ok() { "commit" } else { "rollback" })?;
-    result
+    Ok(())
 }
 
 fn differences(connection: &Connection, tables: &[TableComments]) -> Result<Vec<String>> {
