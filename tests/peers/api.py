@@ -1,4 +1,4 @@
-"""What every peer asks FMP for: eight calls per symbol, the typed columns of their tables, the checks of an answer."""
+"""What every peer asks FMP for: nine calls per symbol, the typed columns of their tables, the checks of an answer."""
 import re
 from datetime import date, timedelta
 
@@ -71,6 +71,7 @@ TABLES = {
     "prices": ("historical-price-eod/full", ["symbol", "date"], EVENT | numbers("""
         open high low close volume change changePercent vwap
     """)),
+    "market_caps": ("historical-market-capitalization", ["symbol", "date"], EVENT | numbers("marketCap")),
     "ratios_ttm": ("ratios-ttm", ["symbol"], {"symbol": "VARCHAR"} | numbers("""
         grossProfitMarginTTM ebitMarginTTM ebitdaMarginTTM operatingProfitMarginTTM
         pretaxProfitMarginTTM continuousOperationsProfitMarginTTM netProfitMarginTTM
@@ -98,7 +99,7 @@ TABLES = {
 
 def parameters(table, symbol, today, days):
     """The parameters of a call."""
-    if table == "prices":
+    if table in ("prices", "market_caps"):
         first = date.fromisoformat(today) - timedelta(days=days - 1)
         return {"symbol": symbol, "from": first.isoformat(), "to": today}
     if table in ("income_statement", "balance_sheet", "cash_flow"):

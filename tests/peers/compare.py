@@ -187,8 +187,9 @@ def table(report):
             print(f"{tool} / findata: wall {ratios[0]}, CPU {ratios[1]}, peak {ratios[2]}")
     for tool, check in report["checked"].items():
         print(
-            f"{tool}: {check['equal']:,} figures equal findata's, {len(check['differing'])} differ; only the peer has "
-            f"{check['only_peer']:,}, only findata {check['only_findata']:,} of these names"
+            f"{tool}: {check['equal']:,} figures equal findata's, {len(check['differing'])} differ, and "
+            f"{check['set_aside']} for a known reason; only the peer has {check['only_peer']:,}, only findata "
+            f"{check['only_findata']:,} of these names"
         )
         for difference in check["differing"][:10]:
             print(f"  {difference}")

@@ -90,18 +90,21 @@ create or replace table valuation as
 with sessions as (
     select
         p.symbol, p.date, p.close, f.currency,
-        -- the share count of today, for the newest session only
-        case when lead(p.date) over days is null then f.market_cap / nullif(f.price, 0) end as newest_shares,
+        -- the share count of the day: of the profile for the newest session, of the market cap before it
+        round(
+            case when lead(p.date) over days is null then f.market_cap / nullif(f.price, 0) else c.market_cap / p.close end
+        ) as listed_shares,
         p.close / nullif(lag(p.close, 1) over days, 0) - 1 as return_1d,
         p.close / nullif(lag(p.close, 5) over days, 0) - 1 as return_5d
     from prices as p
     join profile as f using (symbol)
+    left join market_caps as c on c.symbol = p.symbol and c.date = p.date
     window days as (partition by p.symbol order by p.date)
 ),
 known as (
     select
         s.*, t.* exclude (symbol, date), t.date as fiscal_date,
-        s.close * coalesce(s.newest_shares, t.shares) as market_cap
+        s.close * coalesce(s.listed_shares, t.shares) as market_cap
     from sessions as s
     asof left join ttm as t on t.symbol = s.symbol and s.date >= t.known_on and t.reported_currency = s.currency
 ),

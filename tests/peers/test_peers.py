@@ -33,7 +33,7 @@ class Comparison(unittest.TestCase):
             self.assertEqual(os.listdir(folder), [])
         self.assertEqual(code, 0, errors)
         calls = {tool: result["calls"] for tool, result in report["tools"].items()}
-        self.assertEqual(calls, {"findata": 31, "script": 24, "dlt": 24, "sequential": 16})
+        self.assertEqual(calls, {"findata": 35, "script": 27, "dlt": 27, "sequential": 18})
         for tool in ("script", "dlt", "sequential"):
             symbols = report["tools"][tool]["symbols"]
             self.assertEqual(report["checked"][tool]["differing"], [])
@@ -83,7 +83,7 @@ class Peers(unittest.TestCase):
     def test_a_failed_call_is_repeated(self):
         for script in ("script.py", "sequential.py"):
             code, counts = self.run_peer(script, "server-error=x1,profile")
-            self.assertEqual((code, json.loads(counts)), (0, {"calls": 18, "failed": 0}), script)
+            self.assertEqual((code, json.loads(counts)), (0, {"calls": 20, "failed": 0}), script)
         code, _ = self.run_peer("with_dlt.py", "server-error=x1,profile")
         self.assertEqual(code, 0)
 
@@ -127,15 +127,24 @@ class Figures(unittest.TestCase):
         return figures.numbers(db, "ratios") + figures.numbers(db, "valuation")
 
     def test_values_agree_within_the_tolerance(self):
-        result = {"equal": 0, "only_findata": 0, "only_peer": 0, "differing": []}
+        none = {"equal": 0, "only_findata": 0, "only_peer": 0, "set_aside": 0, "differing": []}
+        result = none | {"differing": []}
         for ours, peer in ((100.0, 100.0 + 1e-8), (None, None), (1.0, None), (None, 1.0), (0.0, 0.0)):
             figures.add(result, "A", "2026-09-17", "roe", ours, peer)
-        self.assertEqual(result, {"equal": 2, "only_findata": 1, "only_peer": 1, "differing": []})
+        self.assertEqual(result, none | {"equal": 2, "only_findata": 1, "only_peer": 1})
         self.assertFalse(figures.agree(result))
         self.assertTrue(figures.agree({**result, "equal": 100}))
         figures.add(result, "A", "2026-09-17", "roe", 1.0, 1.000001)
         self.assertEqual(len(result["differing"]), 1)
         self.assertFalse(figures.agree({**result, "equal": 100}))
+
+    def test_known_differences_are_counted_and_must_be_rare(self):
+        result = {"equal": 998, "only_findata": 0, "only_peer": 0, "set_aside": 0, "differing": []}
+        for symbol, figure in (("NOCAP", "market_cap"), ("A", "dividend_yield")):
+            figures.add(result, symbol, "2026-09-17", figure, 1.0, 2.0)
+        self.assertEqual((result["set_aside"], result["differing"]), (2, []))
+        self.assertTrue(figures.agree(result))
+        self.assertFalse(figures.agree({**result, "equal": 300}))
 
 
 if __name__ == "__main__":
