@@ -28,8 +28,8 @@
                   error (code=, state=, message=), an HTTP status (http=STATUS), or a lost response
                   (drop=1; the statement runs), or statements that another session runs first
                   (sql=STATEMENTS). http=307 redirects to location=URL, or to the
-                  same URL with location=same. Without a pattern: clears all
-                  faults.
+                  same URL with location=same. database=D: only statements of sessions with
+                  this database. Without a pattern: clears the faults (of the database).
               /_export?database=D&table=T&path=P
                   Writes a table to a Parquet file.
 
@@ -92,11 +92,13 @@ class FakeSnowflake:
         if options.privileges:
             server.shared_fs.create_database_on_connect = server.shared_fs.create_schema_on_connect = False
 
-    def take_rule(self, effect, *statements):
-        """Returns the first injected fault of a kind that matches one of the statements, and counts it
-        as used once."""
+    def take_rule(self, effect, login, *statements):
+        """Returns the first injected fault of a kind that matches one of the statements of a session,
+        and counts it as used once."""
         for rule in self.rules:
             matches = any(rule["pattern"].search(sql) for sql in statements)
+            if rule["database"] and rule["database"].upper() != (login["session"].conn.database or "").upper():
+                continue
             if effect in rule and rule["times"] > 0 and matches:
                 rule["times"] -= 1
                 return rule
@@ -119,9 +121,9 @@ class FakeSnowflake:
     async def run(self, request, body, login, job):
         sql = job["sql"]
         statement = await asyncio.to_thread(parse_statement, sql)
-        if rule := self.take_rule("sql", sql):
+        if rule := self.take_rule("sql", login, sql):
             await self.run_elsewhere(request, body, login, rule["sql"])
-        injected = lambda: self.take_rule("code", sql)
+        injected = lambda: self.take_rule("code", login, sql)
         return await self.executor.run(request, body, statement, login, job, injected, self.url)
 
     async def run_batch(self, request, body, login, request_id, job):
@@ -174,7 +176,7 @@ class FakeSnowflake:
             self.attempts[sql] = self.attempts.get(sql, 0) + 1
             if self.attempts[sql] <= int(found.group(1)):
                 return Response("busy", status_code=503)
-        if rule := self.take_rule("http", *statements):
+        if rule := self.take_rule("http", login, *statements):
             headers = {}
             if location := rule["location"]:
                 url = str(request.url)
@@ -195,7 +197,7 @@ class FakeSnowflake:
                    "statements": statements or [sql]}
             self.jobs[request_id] = job
             job["task"] = asyncio.create_task(self.work(request, body, login, request_id, job))
-        if self.take_rule("drop", *statements) or ("fake:drop" in sql and not job.get("dropped")):
+        if self.take_rule("drop", login, *statements) or ("fake:drop" in sql and not job.get("dropped")):
             job["dropped"] = True
             await job["task"]
             raise RuntimeError("the response is dropped on purpose")
@@ -251,9 +253,12 @@ class FakeSnowflake:
     async def inject(self, request):
         query = request.query_params
         if "pattern" not in query:
-            self.rules.clear()
+            self.rules = [rule for rule in self.rules if rule["database"] != query.get("database", rule["database"])]
             return JSONResponse({})
-        rule = {"pattern": re.compile(query["pattern"], re.I | re.S), "times": int(query.get("times", 1))}
+        rule = {
+            "pattern": re.compile(query["pattern"], re.I | re.S), "times": int(query.get("times", 1)),
+            "database": query.get("database"),
+        }
         if "code" in query:
             rule.update(
                 code=query["code"], state=query.get("state", "XX000"), message=query.get("message", "injected")

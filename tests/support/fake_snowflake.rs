@@ -161,21 +161,24 @@ impl FakeSnowflake {
         assert!(answer.status().is_success(), "{table}: {}", answer.status());
     }
 
-    /// Makes the next statements that match a pattern fail. `how` has pairs joined by `&`: `code=`
-    /// and `state=` for an error, `http=` for an HTTP status (with `location=` for a redirect),
-    /// `drop=1` to run the statement and lose the response, or `sql=` for statements that another
-    /// session commits first. `times=` sets the number of statements.
-    pub fn inject_failure(&self, pattern: &str, how: &str) {
+    /// Makes the next statements of a database's sessions that match a pattern fail. Other tests may
+    /// use the same server with other databases. `how` has pairs joined by `&`: `code=` and `state=`
+    /// for an error, `http=` for an HTTP status (with `location=` for a redirect), `drop=1` to run the
+    /// statement and lose the response, or `sql=` for statements that another session commits first.
+    /// `times=` sets the number of statements.
+    pub fn inject_failure(&self, database: &str, pattern: &str, how: &str) {
         let pairs = how.split('&').filter_map(|pair| pair.split_once('='));
-        let question: Vec<(&str, &str)> = std::iter::once(("pattern", pattern)).chain(pairs).collect();
+        let question: Vec<(&str, &str)> =
+            [("database", database), ("pattern", pattern)].into_iter().chain(pairs).collect();
         let url = format!("{}/_inject", self.url);
         let answer = wait(async { self.http.get(url).query(&question).send().await }).expect("an answer");
         assert!(answer.status().is_success(), "{pattern}: {}", answer.status());
     }
 
-    /// Discards the failures that were not used.
-    pub fn clear_failures(&self) {
-        wait(async { self.http.get(format!("{}/_inject", self.url)).send().await }).expect("an answer");
+    /// Discards the failures of a database that were not used.
+    pub fn clear_failures(&self, database: &str) {
+        let request = self.http.get(format!("{}/_inject", self.url)).query(&[("database", database)]);
+        wait(async { request.send().await }).expect("an answer");
     }
 
     /// Ends every session, as Snowflake does after hours without a request.

@@ -75,9 +75,11 @@ fn a_second_attempt_in_the_same_session_publishes_into_empty_tables() {
     let Some(mut loaded) = load("second_attempt") else {
         return;
     };
-    loaded
-        .fake
-        .inject_failure("delete from ops.changes", "code=000625&state=57014&message=a lock");
+    loaded.fake.inject_failure(
+        "second_attempt",
+        "delete from ops.changes",
+        "code=000625&state=57014&message=a lock",
+    );
     let error = loaded.compute().unwrap_err();
     assert!(matches!(&error, Error::Retry { reason, .. } if reason.contains("a lock")), "{error:?}");
     loaded.compute().unwrap();
@@ -96,9 +98,11 @@ fn figures_are_not_published_if_load_wrote_while_they_were_computed() {
         insert into ops.changes (run_id, dataset, symbol) values ('other', 'prices', 'AAPL'); \
         commit";
 
-    loaded
-        .fake
-        .inject_failure("create or replace temporary table new_fact_daily_prices", &format!("sql={load}"));
+    loaded.fake.inject_failure(
+        "snapshot",
+        "create or replace temporary table new_fact_daily_prices",
+        &format!("sql={load}"),
+    );
     let error = loaded.compute().unwrap_err();
     assert!(
         matches!(&error, Error::Retry { reason, .. } if reason.contains("have changed")),
@@ -108,9 +112,11 @@ fn figures_are_not_published_if_load_wrote_while_they_were_computed() {
     assert_eq!(wait(loaded.warehouse.query(published)).unwrap(), [[Some("0".to_owned())]]);
     // A change of another company does not matter.
     let load = "insert into ops.changes (run_id, dataset, symbol) values ('other', 'prices', 'OTHER')";
-    loaded
-        .fake
-        .inject_failure("create or replace temporary table new_fact_daily_prices", &format!("sql={load}"));
+    loaded.fake.inject_failure(
+        "snapshot",
+        "create or replace temporary table new_fact_daily_prices",
+        &format!("sql={load}"),
+    );
     loaded.compute().unwrap();
     let differences = "select count(*)::varchar from staging.prices s \
         join analytics.fact_daily_prices f on f.symbol = s.symbol and f.price_date = s.price_date \

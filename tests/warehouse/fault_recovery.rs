@@ -67,7 +67,7 @@ fn a_run_with_every_kind_of_failure_ends_with_the_same_tables() {
     let done = Job::new(server.url(), &symbols).days(20).run_ok(&home);
 
     for (pattern, how, reason_part) in FATAL {
-        fake.inject_failure(pattern, how);
+        fake.inject_failure(DATABASE, pattern, how);
         let error = try_load_and_compute(&home, &done, today(), fake, fake.settings(DATABASE)).unwrap_err();
         assert!(
             matches!(&error, Error::Retry { reason, .. } if reason.contains(reason_part)),
@@ -75,7 +75,7 @@ fn a_run_with_every_kind_of_failure_ends_with_the_same_tables() {
         );
     }
     for (pattern, how) in TRANSIENT {
-        fake.inject_failure(pattern, how);
+        fake.inject_failure(DATABASE, pattern, how);
     }
     try_load_and_compute(&home, &done, today(), fake, fake.settings(DATABASE)).unwrap();
     comparison::assert_same_tables(&home, fake, DATABASE);

@@ -75,10 +75,10 @@ fn a_passing_client_error_is_retried() {
     wait(warehouse.execute(NEW_TABLE)).unwrap();
     for status in [400, 403, 405] {
         let insert = format!("insert into public.t values ({status})");
-        fake.inject_failure(&format!("values .{status}"), &format!("http={status}&times=2"));
+        fake.inject_failure("refused", &format!("values .{status}"), &format!("http={status}&times=2"));
         assert_eq!(wait(warehouse.execute(&insert)).unwrap(), 1, "{status}");
     }
-    fake.inject_failure("values .7", "http=403&times=5");
+    fake.inject_failure("refused", "values .7", "http=403&times=5");
     let error = wait(warehouse.execute("insert into public.t values (7)")).unwrap_err();
     assert!(matches!(&error, Error::Retry { reason, .. } if reason.contains("403")), "{error:?}");
     assert_eq!(rows(&mut warehouse), "3");
@@ -92,22 +92,30 @@ fn a_redirect_is_followed_only_to_snowflake() {
     let mut warehouse = fake.warehouse("redirects");
     wait(warehouse.execute(NEW_TABLE)).unwrap();
     for status in [307, 308] {
-        fake.inject_failure("insert into public.t", &format!("http={status}&location=same&times=2"));
+        fake.inject_failure(
+            "redirects",
+            "insert into public.t",
+            &format!("http={status}&location=same&times=2"),
+        );
         assert_eq!(wait(warehouse.execute("insert into public.t values (1)")).unwrap(), 1, "{status}");
     }
     let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     elsewhere.set_nonblocking(true).unwrap();
     let location = format!("http://{}/", elsewhere.local_addr().unwrap());
-    fake.inject_failure("insert into public.t", &format!("http=307&location={location}&times=5"));
+    fake.inject_failure(
+        "redirects",
+        "insert into public.t",
+        &format!("http=307&location={location}&times=5"),
+    );
     let error = wait(warehouse.execute("insert into public.t values (2)")).unwrap_err();
     assert!(matches!(&error, Error::Config(text) if text.contains("307")), "{error:?}");
     assert!(elsewhere.accept().is_err(), "the token was sent to another server");
-    fake.inject_failure("insert into public.t", "http=307&location=same&times=99");
+    fake.inject_failure("redirects", "insert into public.t", "http=307&location=same&times=99");
     assert!(
         wait(warehouse.execute("insert into public.t values (3)")).is_err(),
         "an endless redirect ends"
     );
-    fake.clear_failures();
+    fake.clear_failures("redirects");
     assert_eq!(rows(&mut warehouse), "2");
 }
 
@@ -170,7 +178,7 @@ fn statements_of_a_batch_run_until_the_first_failure() {
     assert!(usage.log.iter().all(|statement| statement.step == "some step" && statement.succeeded));
 
     // A lost response repeats nothing.
-    fake.inject_failure("values .8", "drop=1");
+    fake.inject_failure("batches", "values .8", "drop=1");
     run(&mut warehouse, &["insert into public.t values (8)", "insert into public.t values (9)"]).unwrap();
     assert_eq!(rows(&mut warehouse), "3");
 
@@ -184,7 +192,7 @@ fn statements_of_a_batch_run_until_the_first_failure() {
     // A session that may have lost temporary tables of a batch is not replaced.
     let lost = ["create or replace temporary table kept as select 7 as n", "select 1 from public.nothing"];
     run(&mut warehouse, &lost).unwrap_err();
-    fake.inject_failure("insert into public.t", "code=390111&message=Session no longer exists");
+    fake.inject_failure("batches", "insert into public.t", "code=390111&message=Session no longer exists");
     let error = wait(warehouse.execute("insert into public.t values (5)")).unwrap_err();
     assert!(matches!(error, Error::Retry { .. }), "{error:?}");
 }
