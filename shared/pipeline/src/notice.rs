@@ -27,16 +27,16 @@ impl Event {
     /// to do anything.
     pub fn notice(&self, stack: &str, stage: &str) -> Option<Notice> {
         let (what, details, next) = match self {
+            Event::RunCompleted { details, .. } | Event::RunFailed { details, .. } if details.is_retried => {
+                return None;
+            }
             Event::RunCompleted { run_id, status: Status::Partial, details } => (
                 format!(
                     "findata {stack}: run {run_id} is partial{}",
                     because(details.first_reason.as_deref())
                 ),
                 details,
-                format!(
-                    "A scheduled run is retried by itself within 40 minutes. To retry the failed tasks now: {}",
-                    retry(run_id, stack, stage)
-                ),
+                format!("Fix the cause. To retry the failed tasks: {}", retry(run_id, stack, stage)),
             ),
             Event::RunCompleted { run_id, status: Status::Budget, details } => (
                 format!(
@@ -47,7 +47,6 @@ impl Event {
                 format!("The next run fetches the rest. To fetch it now: {}", retry(run_id, stack, stage)),
             ),
             Event::RunCompleted { .. } | Event::RequestRejected { .. } => return None,
-            Event::RunFailed { details, .. } if details.is_retried => return None,
             Event::RunFailed { run_id, step, reason, details } => (
                 format!("findata {stack}: run {run_id} failed in the step {}: {reason}", step.as_str()),
                 details,

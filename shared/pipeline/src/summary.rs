@@ -251,7 +251,7 @@ const LONGEST_RETRIED: f64 = 10.0 * 3_600.0;
 const LONGEST_RETRY: f64 = 3_600.0;
 
 impl Summary {
-    /// Whether the run failed and the sweeper will retry it, so nobody needs to do anything yet.
+    /// Whether the run failed or is partial and the sweeper will retry it, so nobody needs to do anything yet.
     pub fn is_retried(&self) -> bool {
         let longest = match self.run_id.retry_number() {
             Some(MAX_RETRIES..) => return false,
@@ -259,7 +259,7 @@ impl Summary {
             None if self.run_id.is_of_schedule() => LONGEST_RETRIED,
             None => return false,
         };
-        self.status == Status::Failed && self.can_pass && self.seconds < longest
+        matches!(self.status, Status::Failed | Status::Partial) && self.can_pass && self.seconds < longest
     }
 
     /// The summary of an interrupted run that cannot be finished. The next run fetches its tasks
@@ -328,11 +328,12 @@ mod tests {
         assert!(!failed(RunId::new(at, 7), 60.0, true), "a run on demand");
         assert!(!failed(RunId::scheduled(at), 60.0, false), "a refused key");
         assert!(!failed(RunId::scheduled(at), 40_000.0, true), "eleven hours");
-        let complete = Summary {
-            status: Status::Complete,
+        let scheduled = |status: Status| Summary {
+            status,
             can_pass: true,
             ..Summary::failed(&RunId::scheduled(at), at, "")
         };
-        assert!(!complete.is_retried());
+        assert!(scheduled(Status::Partial).is_retried());
+        assert!(!scheduled(Status::Complete).is_retried() && !scheduled(Status::Budget).is_retried());
     }
 }

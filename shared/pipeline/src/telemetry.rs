@@ -99,9 +99,9 @@ impl Telemetry {
     pub fn ended(&self, now: DateTime<Utc>, summary: &Summary) {
         let name = match summary.status {
             Status::Complete => "RunsCompleted",
+            Status::Partial | Status::Failed if summary.is_retried() => "RunsToRetry",
             Status::Partial => "RunsPartial",
             Status::Budget => "RunsBudget",
-            Status::Failed if summary.is_retried() => "RunsToRetry",
             Status::Failed => "RunsFailed",
         };
         let mut figures = vec![(name, 1.0)];
