@@ -10,7 +10,8 @@ use findata_pipeline::{
         bus::Event,
         stage::{self, Stage, memory::MemoryStage},
     },
-    run::{Options, RunId},
+    run::{Options, RunId, Status},
+    summary::Summary,
     telemetry::Telemetry,
 };
 use findata_tests::{Simulator, client, request, today, wait};
@@ -98,13 +99,18 @@ fn stale_data_is_announced_once_a_day() {
         bus.events().len() - before
     };
     assert_eq!(announced(0), 0, "nothing is stale before the first run");
+    let close = |run: &RunId, status: Status, is_loaded: bool| {
+        let summary = Summary { status, ..Summary::failed(run, started, "") };
+        wait(stage::write_json_once(&stage, &ledger::summary_key(run), &summary)).unwrap();
+        if is_loaded {
+            wait(stage.put_if_absent(&ledger::loaded_key(run), "{}".into())).unwrap();
+        }
+    };
     let run = RunId::new(started, 0);
-    for key in [ledger::loaded_key(&run), ledger::summary_key(&run)] {
-        wait(stage.put_if_absent(&key, "{}".into())).unwrap();
-    }
-    // A run that published nothing does not count.
-    let failed = RunId::new(started + Duration::hours(72), 0);
-    wait(stage.put_if_absent(&ledger::summary_key(&failed), "{}".into())).unwrap();
+    close(&run, Status::Complete, true);
+    // Runs that published nothing do not count: one without data, and one that failed after its data was loaded.
+    close(&RunId::new(started + Duration::hours(72), 0), Status::Failed, false);
+    close(&RunId::new(started + Duration::hours(80), 0), Status::Failed, true);
     assert_eq!([1, 95].map(announced), [0, 0]);
     assert_eq!([97, 98, 109].map(announced), [1, 0, 0]);
     assert_eq!([121, 122].map(announced), [1, 0]);

@@ -8,9 +8,10 @@ use findata_pipeline::{
     ledger,
     ports::{
         bus::{Bus, Details, Event},
-        stage::Stage,
+        stage::{self, Stage},
     },
-    run::{RunId, Step},
+    run::{RunId, Status, Step},
+    summary::Summary,
 };
 
 use crate::sweep::Runs;
@@ -71,8 +72,8 @@ impl Watch {
         let Some(limit) = self.stale_after else {
             return Ok(());
         };
-        let (published, oldest) = (newest_published(runs.iter()), now - limit);
-        if published.and_then(RunId::started).is_some_and(|started| started > oldest) {
+        let (published, oldest) = (newest_published(runs, stage).await?, now - limit);
+        if published.as_ref().and_then(RunId::started).is_some_and(|started| started > oldest) {
             return Ok(());
         }
         let key = format!("state/stale/{}.json", now.format("%Y%m%d"));
@@ -87,10 +88,10 @@ impl Watch {
                 ledgers.entry(run).or_default().insert(key);
             }
         }
-        let last = newest_published(ledgers.iter());
+        let last = newest_published(&ledgers, stage).await?;
         // Nothing is stale before the first run.
         if let Some(run) = last.filter(|run| run.started().is_some_and(|started| started <= oldest)) {
-            let details = ledger::waiting_details(run, stage).await;
+            let details = ledger::waiting_details(&run, stage).await;
             bus.publish(Event::DataStale { run_id: run.to_string(), details }).await?;
             stage.put_if_absent(&key, "{}".into()).await?;
         }
@@ -98,14 +99,19 @@ impl Watch {
     }
 }
 
-/// The newest run that has loaded its data and ended.
-fn newest_published<'a>(
-    runs: impl DoubleEndedIterator<Item = (&'a RunId, &'a BTreeSet<String>)>,
-) -> Option<&'a RunId> {
-    let is_published = |(run, keys): &(&RunId, &BTreeSet<String>)| {
+/// The newest run that has published its figures. A run that the sweeper has closed as failed may have loaded its data.
+async fn newest_published(runs: &Runs, stage: &impl Stage) -> Result<Option<RunId>> {
+    let is_closed = |(run, keys): &(&RunId, &BTreeSet<String>)| {
         keys.contains(&ledger::loaded_key(run)) && keys.contains(&ledger::summary_key(run))
     };
-    runs.rev().find(is_published).map(|(run, _)| run)
+    for (run, _) in runs.iter().rev().filter(is_closed) {
+        let summary: Option<Summary> =
+            stage::read_rebuildable(stage, &ledger::summary_key(run), &mut Vec::new()).await?;
+        if summary.is_some_and(|summary| summary.status != Status::Failed) {
+            return Ok(Some(run.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// The companies and datasets of the batches that have not arrived.
