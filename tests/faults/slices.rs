@@ -33,11 +33,13 @@ const ROWS_PER_SLICE: u64 = 250;
 /// More invocations than any case needs.
 const MOST_INVOCATIONS: usize = 60;
 
-/// A session with a time limit, which loads one file at a time. It never answers a statement after the first
-/// `statements`: there, the test ends the invocation.
+/// A session with a time limit. It never answers a statement after the first `statements`, nor a load of more than
+/// `most_files` files: there, the test ends the invocation.
 struct Limited {
     warehouse: DuckDb,
     statements: usize,
+    files_per_load: usize,
+    most_files: usize,
     stopped: Arc<Notify>,
     ends_at: Instant,
     /// Number of slices of companies that analytics has begun.
@@ -51,6 +53,8 @@ impl Limited {
         Limited {
             warehouse,
             statements,
+            files_per_load: 1,
+            most_files: usize::MAX,
             stopped: Arc::default(),
             ends_at,
             slices: Arc::default(),
@@ -59,10 +63,14 @@ impl Limited {
 
     async fn count(&mut self) {
         if self.statements == 0 {
-            self.stopped.notify_one();
-            std::future::pending::<()>().await;
+            self.stop().await;
         }
         self.statements -= 1;
+    }
+
+    async fn stop(&mut self) {
+        self.stopped.notify_one();
+        std::future::pending().await
     }
 }
 
@@ -91,6 +99,9 @@ impl Warehouse for Limited {
 
     async fn copy_in(&mut self, columns: &'static [Column], files: &[StagedFile]) -> Result<()> {
         self.count().await;
+        if files.len() > self.most_files {
+            self.stop().await;
+        }
         self.warehouse.copy_in(columns, files).await
     }
 
@@ -99,7 +110,7 @@ impl Warehouse for Limited {
     }
 
     fn files_per_load(&self) -> usize {
-        1
+        self.files_per_load
     }
 
     fn rows_per_slice(&self) -> u64 {
@@ -117,7 +128,16 @@ impl Warehouse for Limited {
 
 /// Fetches a run. Returns its stage and its id.
 async fn fetch(home: &Home, server: &Simulator, options: Options) -> (DirectoryStage, RunId) {
-    let request = request(&ONE_SECTOR, options);
+    fetch_symbols(home, server, &ONE_SECTOR, options).await
+}
+
+async fn fetch_symbols(
+    home: &Home,
+    server: &Simulator,
+    symbols: &[&str],
+    options: Options,
+) -> (DirectoryStage, RunId) {
+    let request = request(symbols, options);
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     let (fmp, queue, clock) = (client(&server.url(), "test-key"), LocalQueue::default(), DayClock(today()));
     findata_fanout::handle(&request, &fmp, &stage, &queue, &clock).await.unwrap();
@@ -282,4 +302,35 @@ fn an_invocation_hands_over_before_its_time_is_up() {
 
 fn home_change(home: &Home, statement: &str) {
     duckdb::Connection::open(home.warehouse()).unwrap().execute_batch(statement).unwrap();
+}
+
+#[test]
+fn slices_of_load_shrink_until_one_can_be_loaded() {
+    let server = Simulator::with_symbols(101);
+    let (undisturbed, home) = (Home::new(), Home::new());
+    let symbols = server.symbols();
+    let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    let job = Job::new(server.url(), &symbols).days(5).with(|o| (o.quarters, o.years) = (4, 1));
+    job.run_ok(&undisturbed);
+    let in_an_hour = Instant::now() + Duration::from_secs(3_600);
+    let invocations = wait(async {
+        let (stage, run) = fetch_symbols(&home, &server, &symbols, job.options.clone()).await;
+        for invocation in 1..=MOST_INVOCATIONS {
+            let warehouse = Limited {
+                files_per_load: usize::MAX,
+                most_files: 1,
+                ..Limited::open(&home, usize::MAX, in_an_hour)
+            };
+            if let Some(result) = invoke("load", &run, &stage, warehouse).await {
+                result.unwrap();
+                let warehouse = Limited::open(&home, usize::MAX, in_an_hour);
+                invoke("analytics", &run, &stage, warehouse).await.unwrap().unwrap();
+                return invocation;
+            }
+        }
+        panic!("load makes no progress")
+    });
+    // Two attempts with 100 files, then 25, 6 and 1. The files of the whole market are loaded before the others.
+    assert!((5..=10).contains(&invocations), "{invocations} invocations");
+    assert!(home.content() == undisturbed.content(), "{:?}", home.differences(&undisturbed));
 }

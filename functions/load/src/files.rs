@@ -22,6 +22,7 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{
     FUNCTION,
@@ -35,6 +36,10 @@ use crate::{
 /// Most files per transaction if the session has a time limit: 5,000 companies, which an XS warehouse is expected
 /// to load in a few minutes.
 const FILES_PER_SLICE: usize = 100;
+
+/// A slice that was not finished in two attempts is too large: after each further attempt, slices have a quarter of
+/// the files.
+const LOG2_OF_SHRINKING: u32 = 2;
 
 /// What the object of a loaded slice contains.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -76,6 +81,12 @@ pub(crate) async fn load_files(
         tracing::warn!(run_id = %run, reason, "a landing file cannot be loaded: `retry` or the next run fetches its rows again");
     }
     pending.retain(|file| !damaged.contains_key(&file.key));
+    let portion = match warehouse.ends_at() {
+        Some(_) if !pending.is_empty() => {
+            warehouse.files_per_load().min(files_per_slice(run, loaded.len(), stage).await?)
+        }
+        _ => warehouse.files_per_load(),
+    };
     for dataset in catalog::CATALOG {
         let files: Vec<StagedFile> =
             pending.iter().filter(|file| file.dataset == dataset.name).cloned().collect();
@@ -83,8 +94,7 @@ pub(crate) async fn load_files(
         // together.
         let portion = match dataset.requests {
             Requests::Market => usize::MAX,
-            _ if warehouse.ends_at().is_some() => warehouse.files_per_load().min(FILES_PER_SLICE),
-            _ => warehouse.files_per_load(),
+            _ => portion,
         };
         for files in files.chunks(portion) {
             limit.begin()?;
@@ -104,6 +114,19 @@ pub(crate) async fn load_files(
         false => Vec::new(),
     };
     Ok(LoadedFiles { wrong_days, damaged, reused })
+}
+
+/// Returns how many files of a dataset an attempt loads at a time, and records the attempt. `loaded` is the number of
+/// loaded files: attempts that begin with the same number have finished no slice since.
+async fn files_per_slice(run: &RunId, loaded: usize, stage: &impl Stage) -> Result<usize> {
+    let before = stage.list(&ledger::attempts_prefix(run, FUNCTION, loaded)).await?.len();
+    stage::write_json_once(stage, &ledger::attempt_key(run, FUNCTION, loaded, before), &json!({})).await?;
+    // One attempt may have failed for any reason.
+    let too_large = u32::try_from(before.saturating_sub(1)).unwrap_or(u32::MAX);
+    Ok(FILES_PER_SLICE
+        .checked_shr(LOG2_OF_SHRINKING.saturating_mul(too_large))
+        .unwrap_or_default()
+        .max(1))
 }
 
 /// Keeps the newest day of each symbol.

@@ -29,9 +29,9 @@ use findata_domain::{Error, Result};
 
 pub use closing::{close_after, close_fetching};
 pub use keys::{
-    awaits_key, batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, checkpoints_prefix,
-    late_key, loaded_key, loads_again, plan_key, request_key, retries_key, slice_key, slice_key_prefix,
-    slices_prefix, staged_key, summary_key, wait_key,
+    attempt_key, attempts_prefix, awaits_key, batch_key, batches_prefix, blocker_key, calls_key,
+    checkpoint_key, checkpoints_prefix, late_key, loaded_key, loads_again, plan_key, request_key,
+    retries_key, slice_key, slice_key_prefix, slices_prefix, staged_key, summary_key, wait_key,
 };
 pub use objects::{BatchEntry, Blocker, Loaded, Staged};
 pub use outcome::{Outcome, TaskRecord};
