@@ -21,7 +21,7 @@ pub(super) async fn checks(deployment: &Deployment<'_>) -> Result<Vec<Check>> {
     if alarms.iter().any(|alarm| alarm.alarm_actions.is_empty()) {
         problems.add(
             "the alarms have no recipient",
-            "cd infra && sam deploy --parameter-overrides AlarmEmail=ADDRESS (or AlarmTopicArn=ARN)",
+            "cd infra && sam deploy --save-params --parameter-overrides AlarmEmail=ADDRESS (or AlarmTopicArn=ARN)",
         );
     }
     if deployment.has("AlarmTopic") {

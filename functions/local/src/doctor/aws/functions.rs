@@ -25,7 +25,7 @@ pub(super) async fn read(deployment: &mut Deployment<'_>) -> Result<Vec<Check>> 
     if !day.is_empty() {
         problems.add(
             format!("the functions plan and compute for {day} instead of the current day"),
-            "cd infra && sam deploy --parameter-overrides Today=\"\"",
+            "cd infra && sam deploy --save-params --parameter-overrides Today=\"\"",
         );
     }
     for (name, timeout) in FUNCTIONS {

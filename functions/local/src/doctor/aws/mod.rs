@@ -22,8 +22,18 @@ use findata_domain::Result;
 
 use super::Check;
 
-/// The command that deploys the template of this version.
+/// The command that deploys the template of this version. [`for_stack`] adds the stack.
 const DEPLOY: &str = "cd infra && sam build && sam deploy";
+
+/// Returns a fix whose `sam deploy` deploys the stack `name`, by the environments of infra/samconfig.toml.
+fn for_stack(fix: &str, name: &str) -> String {
+    let options = match name {
+        "findata" => String::new(),
+        "findata-production" => " --config-env production".into(),
+        other => format!(" --stack-name {other}"),
+    };
+    fix.replace("sam deploy", &format!("sam deploy{options}"))
+}
 
 /// A deployed stack.
 struct Deployment<'a> {
@@ -138,6 +148,9 @@ pub async fn aws(config: &SdkConfig, name: &str, now: DateTime<Utc>) -> Result<V
     add("snowflake trust", trust::checks(&deployment).await);
     add("alarms", alarms::checks(&deployment).await);
     add("runs", runs::checks(&deployment).await);
+    for fix in checks.iter_mut().filter_map(|check| check.fix.as_mut()) {
+        *fix = for_stack(fix, name);
+    }
     Ok(checks)
 }
 
@@ -145,4 +158,22 @@ fn unread(what: &str, error: &findata_domain::Error) -> Check {
     let fix = "fix the problem that the message names; infra/README.md, \"Check a stack\", has the policy that this \
                command needs";
     Check::from_error(what, error, fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fix_deploys_the_checked_stack() {
+        assert_eq!(for_stack(DEPLOY, "findata"), DEPLOY);
+        assert_eq!(
+            for_stack(DEPLOY, "findata-production"),
+            "cd infra && sam build && sam deploy --config-env production"
+        );
+        assert_eq!(
+            for_stack("sam deploy --save-params", "other"),
+            "sam deploy --stack-name other --save-params"
+        );
+    }
 }

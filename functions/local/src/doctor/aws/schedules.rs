@@ -94,7 +94,7 @@ async fn universe_problem(deployment: &Deployment<'_>, universe: &str) -> Result
     if universe != expected {
         return Ok(Some((
             format!("the daily run is for {universe:?}, but the stack's Universe is {expected}"),
-            format!("cd infra && sam deploy --parameter-overrides Universe={expected}"),
+            format!("cd infra && sam deploy --save-params --parameter-overrides Universe={expected}"),
         )));
     }
     let Ok(location) = deployment.output("StageUrl").parse::<Location>() else {

@@ -7,7 +7,7 @@ use super::{Check, Deployment, Problems};
 
 /// How to set the trust.
 pub(super) const FIX: &str = "run `desc integration findata_s3` in Snowflake, then cd infra && sam deploy \
-     --parameter-overrides SnowflakeIamUserArn=STORAGE_AWS_IAM_USER_ARN SnowflakeExternalId=STORAGE_AWS_EXTERNAL_ID";
+     --save-params --parameter-overrides SnowflakeIamUserArn=STORAGE_AWS_IAM_USER_ARN SnowflakeExternalId=STORAGE_AWS_EXTERNAL_ID";
 
 pub(super) async fn checks(deployment: &Deployment<'_>) -> Result<Vec<Check>> {
     let role = deployment.resource("SnowflakeRole");
