@@ -152,6 +152,8 @@ mod tests {
             json!({"symbols": ["AAPL"], "days": -1}),
             json!({"symbols": ["AAPL"], "quarters": 401}),
             json!({"symbols": ["AAPL"], "years": 101}),
+            json!({"symbols": ["AAPL"], "from": "0001-01-01"}),
+            json!({"symbols": ["AAPL"], "max_calls": 100_000_001}),
             json!({"sweep": true, "patience": 10_081}),
         ] {
             assert!(matches!(parse(input.clone()), Err(Error::Reject(_))), "{input}");
