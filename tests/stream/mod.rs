@@ -150,4 +150,12 @@ fn assert_live_metrics(home: &Home) {
          or l.price_change is null or l.pe_ratio_ttm is null or l.day_vwap not between l.day_low and l.day_high";
     assert_eq!(home.lines(wrong), Vec::<String>::new());
     assert_eq!(home.count("select count(*) from v_market_metrics_live"), SYMBOLS.len() as i64);
+
+    // The last price takes the enterprise value below zero.
+    let copy = Home::copy_of(home);
+    let fall = "update analytics.fact_market_metrics_history set enterprise_value = -market_cap";
+    duckdb::Connection::open(copy.warehouse()).unwrap().execute_batch(fall).unwrap();
+    let multiples = "select count(*) from v_market_metrics_live where enterprise_value >= 0 \
+         or coalesce(ev_to_ebitda, ev_to_ebit, ev_to_revenue_ttm) is not null";
+    assert_eq!(copy.count(multiples), 0);
 }

@@ -80,6 +80,10 @@ moves as (
 -- debt and cash do not change with the price
 valued as (
     select *, enterprise_value + market_cap * (price_factor - 1) as live_value from moves
+),
+-- multiples of an enterprise value at or below zero are NULL, as at the close
+scaled as (
+    select *, case when live_value > 0 then live_value / nullif(enterprise_value, 0) end as value_factor from valued
 )
 select
     company_key, symbol, last_price, last_bar, price_date, day_open, day_high, day_low, day_volume, day_vwap,
@@ -93,11 +97,11 @@ select
     p_to_fcf_ttm * price_factor as p_to_fcf_ttm,
     p_to_ocf_ttm * price_factor as p_to_ocf_ttm,
     peg_ratio * price_factor as peg_ratio,
-    ev_to_revenue_ttm * (live_value / nullif(enterprise_value, 0)) as ev_to_revenue_ttm,
-    ev_to_ebitda * (live_value / nullif(enterprise_value, 0)) as ev_to_ebitda,
-    ev_to_ebit * (live_value / nullif(enterprise_value, 0)) as ev_to_ebit,
+    ev_to_revenue_ttm * value_factor as ev_to_revenue_ttm,
+    ev_to_ebitda * value_factor as ev_to_ebitda,
+    ev_to_ebit * value_factor as ev_to_ebit,
     fcf_yield / nullif(price_factor, 0) as fcf_yield,
     earnings_yield / nullif(price_factor, 0) as earnings_yield,
     dividend_yield / nullif(price_factor, 0) as dividend_yield,
     fundamentals_as_of, is_suspect, suspect_reason
-from valued
+from scaled

@@ -75,6 +75,50 @@ fn a_market_formula_is_split_into_fundamentals_and_the_day() {
     assert!(registry.market_metric("payout_ratio").unwrap().currency_sources().is_empty());
 }
 
+/// `v_market_metrics_live` scales the metrics of a session by the change of the price, so every scale must be that of
+/// the metric's formula.
+#[test]
+fn live_metrics_scale_as_their_formulas() {
+    const PRICE_FACTOR: f64 = 1.5;
+    const CAP: f64 = 100.0;
+    const VALUE: f64 = 130.0;
+    const LIVE_VALUE: f64 = VALUE + CAP * (PRICE_FACTOR - 1.0);
+    let models = crate::Models::built_in().unwrap();
+    let view = models
+        .tables
+        .iter()
+        .find(|model| model.file == "views/v_market_metrics_live.sql")
+        .unwrap();
+    let registry = Registry::built_in().unwrap();
+    let mut checked = 0;
+    for (scale, factor) in [
+        (" * price_factor as ", PRICE_FACTOR),
+        (" / nullif(price_factor, 0) as ", 1.0 / PRICE_FACTOR),
+        (" * value_factor as ", LIVE_VALUE / VALUE),
+    ] {
+        let metrics = view.sql.lines().filter_map(|line| line.trim().trim_end_matches(',').split_once(scale));
+        for (metric, column) in metrics {
+            assert_eq!(metric, column);
+            let formula = registry.market_metric(metric).unwrap().day_formula();
+            let at = |price_factor: f64, value: f64| {
+                let input = |name: &str| {
+                    Some(match name {
+                        "close_price" => 20.0 * price_factor,
+                        "market_cap" => CAP * price_factor,
+                        "enterprise_value" => value,
+                        _ => 3.0,
+                    })
+                };
+                formula.evaluate(&input).unwrap()
+            };
+            let scaled = at(PRICE_FACTOR, LIVE_VALUE) / at(1.0, VALUE);
+            assert!((scaled - factor).abs() < 1e-12, "{metric}: {scaled} instead of {factor}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 14);
+}
+
 #[test]
 fn inputs_of_earlier_periods_are_only_for_ratios() {
     let registry = Registry::built_in().unwrap();
