@@ -53,6 +53,8 @@ pub struct Settings {
     pub quarters: u32,
     /// Milliseconds that the synthetic FMP takes to answer a call.
     pub latency_ms: u64,
+    /// Milliseconds by which the time of an answer may be shorter or longer.
+    pub jitter_ms: u64,
     /// Number of times that each run is measured.
     pub repeat: u32,
     /// The phases to measure. The first day is always measured, because the other phases need its
@@ -169,6 +171,7 @@ impl BenchHome {
             today: date(today)?,
             revision,
             latency: Duration::from_millis(settings.latency_ms),
+            jitter: Duration::from_millis(settings.jitter_ms),
             calls_per_minute: limit,
             ..simulator::Options::default()
         };

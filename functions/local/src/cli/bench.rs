@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// Milliseconds that the synthetic FMP takes to answer a call
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
+    /// Milliseconds by which an answer may take less or longer
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    jitter: u64,
     /// Measure each run this many times and print the medians
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     repeat: u32,
@@ -63,6 +66,7 @@ pub(crate) async fn bench(global: &Global, args: &Args, signals: &Signals) -> Re
         days: args.days,
         quarters: args.quarters,
         latency_ms: args.latency,
+        jitter_ms: args.jitter,
         repeat: args.repeat,
         phases: args.phases.clone(),
     };

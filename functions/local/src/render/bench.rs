@@ -47,14 +47,17 @@ pub fn bench(report: &Report) -> String {
 fn machine(out: &mut String, report: &Report) {
     let settings = &report.settings;
     let memory = report.machine.memory_bytes.map_or(String::new(), |n| format!(", {}", bytes(n)));
+    let latency = match settings.jitter_ms {
+        0 => settings.latency_ms.to_string(),
+        jitter => format!("{} ± {jitter}", settings.latency_ms),
+    };
     let _ = writeln!(
         out,
-        "findata {} on {}{memory}; {} of prices, {}, {} ms latency, {}",
+        "findata {} on {}{memory}; {} of prices, {}, {latency} ms latency, {}",
         report.version,
         counted(report.machine.processors as u64, "processor"),
         counted(settings.days.into(), "day"),
         counted(settings.quarters.into(), "quarter"),
-        settings.latency_ms,
         if settings.repeat == 1 {
             "one repetition".to_owned()
         } else {
