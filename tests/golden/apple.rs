@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     close,
-    counterparts::{EXCEPTIONS, FMPS_ALONE, MARKET, OURS_ALONE, RATIOS},
+    counterparts::{EXCEPTIONS, FMPS_ALONE, MARKET, RATIOS},
 };
 
 /// The day of the recorded price. Apple filed the quarter on 1 August.
@@ -316,25 +316,21 @@ fn every_figure_of_ours_and_of_fmp_is_listed() {
         assert!(listed.insert((table, column)), "{table}.{column} is listed twice");
         theirs.extend(*fields);
     }
-    for (table, columns) in OURS_ALONE {
-        for column in *columns {
-            assert!(listed.insert((table, column)), "{table}.{column} is listed twice");
-        }
-    }
-    let columns = |table: &str| {
-        let columns = findata_tests::models().columns(table).iter().filter(|column| column.is_figure());
-        columns.map(|column| column.name.clone()).collect::<Vec<_>>()
-    };
-    let (ratios, market) = (columns("fact_financial_ratios"), columns("fact_market_metrics"));
-    let there: BTreeSet<(&str, &str)> = ratios
+    // A figure without `fmp` in the registry has no counterpart.
+    let registry = &findata_tests::models().registry;
+    let ratios = registry
+        .ratios
         .iter()
-        .map(|c| ("ratios", c.as_str()))
-        .chain(market.iter().map(|c| ("market", c.as_str())))
-        .collect();
-    let unlisted: Vec<_> = there.difference(&listed).collect();
-    let extra: Vec<_> = listed.difference(&there).collect();
-    assert!(unlisted.is_empty(), "our figures missing from the lists: {unlisted:?}");
-    assert!(extra.is_empty(), "listed figures that do not exist: {extra:?}");
+        .filter(|ratio| ratio.fmp.is_some())
+        .map(|ratio| ("ratios", ratio.name.as_str()));
+    let market = registry
+        .market
+        .iter()
+        .filter(|metric| metric.fmp.is_some())
+        .map(|metric| ("market", metric.name.as_str()));
+    let compared: BTreeSet<(&str, &str)> = ratios.chain(market).collect();
+    let unlisted: Vec<_> = compared.difference(&listed).collect();
+    assert!(unlisted.is_empty(), "figures with `fmp` that are missing from the lists: {unlisted:?}");
     let fmps = golden.fmps();
     let fields: BTreeSet<&str> = fmps.keys().map(String::as_str).collect();
     let unmapped: Vec<_> = fields.difference(&theirs).collect();

@@ -18,41 +18,26 @@ enum Unit {
 }
 
 fn unit(column: &str) -> Unit {
-    let amounts = [
-        "working_capital",
-        "net_current_asset_value",
-        "invested_capital",
-        "tangible_asset_value",
-        "free_cash_flow_to_equity",
-        "free_cash_flow_to_firm",
-        "fcf_after_stock_compensation",
-        "owner_earnings",
-        "market_cap",
-        "enterprise_value",
-        "enterprise_value_fmp",
-        "average_dollar_volume_20d",
-        "average_dollar_volume_60d",
-    ];
-    let per_share = [
-        "graham_number",
-        "graham_net_net",
-        "close_price",
-        "high_52w",
-        "low_52w",
-        "sma_50",
-        "sma_200",
-    ];
+    let registry = &findata_tests::models().registry;
+    let ratio = registry.ratio(column).map(|ratio| &ratio.formula);
+    if let Some(formula) = ratio.or_else(|| registry.market_metric(column).map(|metric| &metric.formula)) {
+        return match registry.unit_of(formula).unwrap().to_string().as_str() {
+            "money" => Unit::Money,
+            "money a share" => Unit::PerShare,
+            "shares" => Unit::Shares,
+            _ => Unit::Ratio,
+        };
+    }
+    let per_share = ["close_price", "high_52w", "low_52w", "sma_50", "sma_200"];
     if ["_yoy", "_qoq", "_cagr_"].iter().any(|part| column.contains(part)) {
         Unit::Ratio
     } else if column == "amihud_illiquidity_252d" {
         Unit::PerMoney
     } else if column.contains("shares_outstanding") {
         Unit::Shares
-    } else if column.contains("_per_share") || column.starts_with("ttm_eps") || per_share.contains(&column) {
+    } else if column.starts_with("ttm_eps") || per_share.contains(&column) {
         Unit::PerShare
-    } else if amounts.contains(&column)
-        || ["ttm_", "latest_", "oldest_", "average_"].iter().any(|prefix| column.starts_with(prefix))
-    {
+    } else if ["ttm_", "latest_", "oldest_", "average_"].iter().any(|prefix| column.starts_with(prefix)) {
         Unit::Money
     } else {
         Unit::Ratio
