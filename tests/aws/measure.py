@@ -14,7 +14,7 @@ from deploy import client, deploy
 
 HERE = Path(__file__).resolve().parent
 # The maximum size of each zip file in MB (a million bytes).
-MAX_ZIP_MB = {"fanout": 5, "extract": 5, "load": 9, "analytics": 9, "stream": 5}
+MAX_ZIP_MB = {"fanout": 5, "extract": 5, "load": 6, "analytics": 7, "stream": 5}
 FUNCTIONS = tuple(MAX_ZIP_MB)
 # The maximum memory of extract in MiB.
 MAX_EXTRACT_MIB = 48
