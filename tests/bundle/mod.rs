@@ -4,6 +4,7 @@
 mod doctor;
 mod faults;
 mod misconfiguration;
+mod on_demand;
 mod outages;
 mod permissions;
 mod streamed;
@@ -21,6 +22,12 @@ const SYMBOLS: usize = 4;
 /// A stack with the tables and the stage that `findata setup-sql` creates.
 fn bundle(server: &Simulator, parameters: &[(&str, &str)]) -> Option<Bundle> {
     let bundle = Bundle::start(server, parameters)?;
+    set_up_snowflake(&bundle);
+    Some(bundle)
+}
+
+/// Creates the tables and the stage.
+fn set_up_snowflake(bundle: &Bundle) {
     let mut warehouse = findata_snowflake::Snowflake::new(bundle.snowflake.settings(DATABASE)).unwrap();
     wait(async {
         set_up(&mut warehouse).await;
@@ -28,7 +35,6 @@ fn bundle(server: &Simulator, parameters: &[(&str, &str)]) -> Option<Bundle> {
         warehouse.execute(&stage).await.unwrap();
         warehouse.close().await.unwrap();
     });
-    Some(bundle)
 }
 
 fn symbols(server: &Simulator) -> Vec<String> {

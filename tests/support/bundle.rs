@@ -43,11 +43,20 @@ impl Bundle {
     /// defaults. If the Python environment or the built functions are missing, prints what is
     /// missing and returns `None`.
     pub fn start(server: &Simulator, parameters: &[(&str, &str)]) -> Option<Bundle> {
+        Self::start_with(server, parameters, &[])
+    }
+
+    /// Like [`Bundle::start`], with options of the fake Snowflake.
+    pub fn start_with(
+        server: &Simulator,
+        parameters: &[(&str, &str)],
+        snowflake_options: &[&str],
+    ) -> Option<Bundle> {
         let python = python::prepared_python("FINDATA_TEST_AWS_PYTHON", "tests/aws/requirements.txt")?;
         let zips = zips()?;
         let mut aws = Program::start(&python, "aws/local_aws.py", [] as [&str; 0]);
         let url = aws.read_json()["url"].as_str().expect("an address").to_owned();
-        let fake = FakeSnowflake::with_s3(&url)?;
+        let fake = FakeSnowflake::with_s3(&url, snowflake_options)?;
         let secrets = [("FmpSecretArn", "the-key-of-fmp"), ("SnowflakeSecretArn", fake.key())];
         let mut arguments: Vec<String> = vec!["--url".into(), url.clone()];
         for (name, text) in secrets {

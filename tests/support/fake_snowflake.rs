@@ -54,9 +54,9 @@ impl FakeSnowflake {
         Some(fake)
     }
 
-    /// Starts an instance that reads from another S3. Returns `None` if the Python is missing.
-    pub fn with_s3(s3: &str) -> Option<FakeSnowflake> {
-        Self::launch(&["--s3-endpoint", s3])
+    /// Starts an instance that reads from another S3, with more options. Returns `None` if the Python is missing.
+    pub fn with_s3(s3: &str, options: &[&str]) -> Option<FakeSnowflake> {
+        Self::launch(&[&["--s3-endpoint", s3], options].concat())
     }
 
     /// The HTTP client for the control endpoints.

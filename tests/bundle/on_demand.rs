@@ -1,0 +1,36 @@
+//! A single symbol on demand, with a Snowflake that takes 150 ms for every request.
+
+use std::time::Instant;
+
+use findata_pipeline::run::Status;
+use findata_tests::{Bundle, Simulator};
+use serde_json::json;
+
+use super::started_run;
+
+/// Prints how long it takes until the figures are published. The bound is on round trips, because a busy machine may
+/// take any time: 110 of 150 ms are 16.5 s.
+#[test]
+#[ignore = "slow; ./dev test --long runs it"]
+fn one_symbol_needs_few_round_trips() {
+    let server = Simulator::with_symbols(2);
+    let Some(bundle) = Bundle::start_with(&server, &[], &["--latency", "0.15"]) else {
+        return;
+    };
+    super::set_up_snowflake(&bundle);
+    for symbol in ["AAPL", "MSFT"] {
+        let begun = Instant::now();
+        let run = started_run(&bundle.invoke("fanout", &json!({"symbols": [symbol]})));
+        let summary = bundle.summary(&run);
+        let used = &summary.warehouse;
+        println!(
+            "{symbol}: {:.1} s, {} requests, {} statements, {:?}",
+            begun.elapsed().as_secs_f64(),
+            used.requests,
+            used.statements,
+            used.by_function
+        );
+        assert_eq!(summary.status, Status::Complete);
+        assert!(used.requests <= 110, "{} requests", used.requests);
+    }
+}
