@@ -13,9 +13,22 @@ fn is_empty(folder: &TempDir) -> bool {
 #[test]
 fn a_benchmark_reports_each_stage_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
-    let output = findata(&["bench", "--symbols", "1", "--phases", "first-day", "--days", "5", "--json"])
-        .variable("TMPDIR", folder.path().to_str().unwrap())
-        .run();
+    let output = findata(&[
+        "bench",
+        "--symbols",
+        "1",
+        "--phases",
+        "first-day",
+        "--days",
+        "5",
+        "--latency",
+        "5",
+        "--jitter",
+        "5",
+        "--json",
+    ])
+    .variable("TMPDIR", folder.path().to_str().unwrap())
+    .run();
     assert_eq!(output.code, Some(0), "{output:#?}");
     let report = output.json();
     let runs = report["runs"].as_array().unwrap();

@@ -105,17 +105,7 @@ def execute(self, command, params=None, *args, **kwargs):
         result_scan = r"(?i)table\s*\(\s*result_scan\s*\(\s*last_query_id\s*\(\s*\)\s*\)\s*\)"
         command = re.sub(result_scan, f"table(result_scan('{last}'))", command)
         command = re.sub(r"(?i)\blast_query_id\s*\(\s*\)", f"'{last}'", command)
-    try:
-        result = original_execute(self, command, params, *args, **kwargs)
-    except duckdb.InvalidInputException as error:
-        # DuckDB 2.0.0 has an optimizer that fails on some inserts of many rows.
-        if "BindBuiltinScalarFunction" not in str(error):
-            raise
-        self._duck_conn.execute("PRAGMA disable_optimizer")
-        try:
-            result = original_execute(self, command, params, *args, **kwargs)
-        finally:
-            self._duck_conn.execute("PRAGMA enable_optimizer")
+    result = original_execute(self, command, params, *args, **kwargs)
     self._conn.__dict__["_fake_last_query_id"] = self._sfqid
     return result
 
