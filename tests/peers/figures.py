@@ -81,7 +81,7 @@ def add(result, symbol, date, column, ours, peer):
 
 
 def agree(result):
-    """Whether hardly anything differs for a known reason and nothing else, and the peer has nearly all of findata's
-    figures of these names."""
+    """Whether the runs agree: nothing differs without a known reason, at most 0.5 % differ for one, and the peer has
+    nearly all of findata's figures of these names."""
     few = result["set_aside"] < 0.005 * result["equal"] and result["only_findata"] < 0.05 * result["equal"]
     return few and not result["differing"]

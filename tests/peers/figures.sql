@@ -92,7 +92,10 @@ with sessions as (
         p.symbol, p.date, p.close, f.currency,
         -- the share count of the day: of the profile for the newest session, of the market cap before it
         round(
-            case when lead(p.date) over days is null then f.market_cap / nullif(f.price, 0) else c.market_cap / p.close end
+            case
+                when lead(p.date) over days is null then f.market_cap / nullif(f.price, 0)
+                else c.market_cap / p.close
+            end
         ) as listed_shares,
         p.close / nullif(lag(p.close, 1) over days, 0) - 1 as return_1d,
         p.close / nullif(lag(p.close, 5) over days, 0) - 1 as return_5d

@@ -19,7 +19,7 @@ server = sys.modules["fakesnow.server"]
 DISABLED_OPTIMIZERS = "projection_placement"
 # DuckDB 2.0.0 cannot optimize this statement for some data: "BindBuiltinScalarFunction did not return a
 # BoundFunctionExpression".
-UNPLANNABLE = re.compile(r"\s*insert\s+into\s+ops\.quarantine\b", re.I)
+UNOPTIMIZABLE = re.compile(r"\s*insert\s+into\s+ops\.quarantine\b", re.I)
 # Statements about accounts, which succeed without effect. privileges.py and warehouses.py track
 # their changes.
 NO_OPERATION = [
@@ -108,13 +108,13 @@ def execute(self, command, params=None, *args, **kwargs):
         result_scan = r"(?i)table\s*\(\s*result_scan\s*\(\s*last_query_id\s*\(\s*\)\s*\)\s*\)"
         command = re.sub(result_scan, f"table(result_scan('{last}'))", command)
         command = re.sub(r"(?i)\blast_query_id\s*\(\s*\)", f"'{last}'", command)
-    is_unplannable = UNPLANNABLE.match(command)
-    if is_unplannable:
+    is_unoptimizable = UNOPTIMIZABLE.match(command)
+    if is_unoptimizable:
         self._duck_conn.execute("PRAGMA disable_optimizer")
     try:
         result = original_execute(self, command, params, *args, **kwargs)
     finally:
-        if is_unplannable:
+        if is_unoptimizable:
             self._duck_conn.execute("PRAGMA enable_optimizer")
     self._conn.__dict__["_fake_last_query_id"] = self._sfqid
     return result

@@ -37,9 +37,8 @@ use crate::{
 /// to load in a few minutes.
 const FILES_PER_SLICE: usize = 100;
 
-/// A slice that was not finished in two attempts is too large: after each further attempt, slices have a quarter of
-/// the files.
-const LOG2_OF_SHRINKING: u32 = 2;
+/// Divides the number of files per slice after the second attempt that finishes no slice, and after each further one.
+const SLICE_DIVISOR: usize = 4;
 
 /// What the object of a loaded slice contains.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -121,12 +120,9 @@ pub(crate) async fn load_files(
 async fn files_per_slice(run: &RunId, loaded: usize, stage: &impl Stage) -> Result<usize> {
     let before = stage.list(&ledger::attempts_prefix(run, FUNCTION, loaded)).await?.len();
     stage::write_json_once(stage, &ledger::attempt_key(run, FUNCTION, loaded, before), &json!({})).await?;
-    // One attempt may have failed for any reason.
+    // The first attempt may have failed for any reason.
     let too_large = u32::try_from(before.saturating_sub(1)).unwrap_or(u32::MAX);
-    Ok(FILES_PER_SLICE
-        .checked_shr(LOG2_OF_SHRINKING.saturating_mul(too_large))
-        .unwrap_or_default()
-        .max(1))
+    Ok((FILES_PER_SLICE / SLICE_DIVISOR.saturating_pow(too_large)).max(1))
 }
 
 /// Keeps the newest day of each symbol.

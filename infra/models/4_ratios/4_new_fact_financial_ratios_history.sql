@@ -57,7 +57,8 @@ with_earlier as (
     where p.fiscal_date >= l.changed_from
 ),
 -- The row number is not used. Its window function makes DuckDB collect the joined rows before it evaluates the
--- formulas. Otherwise, one thread evaluates them on the many small chunks of the outer joins, which takes a third longer.
+-- formulas. Otherwise, one thread evaluates them on the many small chunks of the outer joins, which takes a third
+-- longer.
 joined as (
     select i.*, s.* exclude (period_id), row_number() over (order by i.period_id) as row_no
     from with_earlier as i

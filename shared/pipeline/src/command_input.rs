@@ -1,6 +1,6 @@
 //! The input that starts a run: JSON for fanout, or the arguments of the `findata` command.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use findata_domain::{Error, Result, Symbol, day, nyse_calendar};
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +19,6 @@ pub const MAX_YEARS: u32 = 100;
 pub const MAX_SYMBOLS: usize = 10_000;
 /// Maximum value of `max_calls`: what the largest plan allows in a day, several times over.
 const MAX_CALLS: u64 = 100_000_000;
-/// The earliest year of `from`. Prices are requested in windows of several years, so an earlier day only costs calls.
-const EARLIEST_YEAR: i32 = 1900;
 /// Maximum value of `patience`: a week.
 const MAX_PATIENCE: u32 = 7 * 24 * 60;
 
@@ -122,9 +120,6 @@ impl CommandInput {
         }
         if let Some(calls) = self.max_calls.filter(|calls| *calls > MAX_CALLS) {
             return Err(Error::Reject(format!("max_calls is {calls}: use a number up to {MAX_CALLS}")));
-        }
-        if let Some(from) = self.from.filter(|from| from.year() < EARLIEST_YEAR) {
-            return Err(Error::Reject(format!("from is {from}: use a day from {EARLIEST_YEAR}-01-01 on")));
         }
         match self.symbols.as_ref().map_or(0, Vec::len) {
             ..=MAX_SYMBOLS => Ok(()),

@@ -51,12 +51,12 @@ pub fn slice_key(run: &RunId, function: &str, slice: &str) -> String {
     format!("{}{slice}.json", slice_key_prefix(run, function))
 }
 
-/// Prefix of the keys of the attempts of a step that began after the same progress.
+/// Prefix of the keys of a step's attempts that began with the same progress.
 pub fn attempts_prefix(run: &RunId, function: &str, progress: usize) -> String {
     format!("runs/{run}/attempts/{function}-{progress}-")
 }
 
-/// Key of the object that shows that an attempt of a step began. `progress` counts what earlier attempts have finished.
+/// Key of the object that records an attempt of a step. `progress` counts what earlier attempts have finished.
 pub fn attempt_key(run: &RunId, function: &str, progress: usize, number: usize) -> String {
     format!("{}{number}.json", attempts_prefix(run, function, progress))
 }

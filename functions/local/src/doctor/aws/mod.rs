@@ -25,7 +25,8 @@ use super::Check;
 /// The command that deploys the template of this version. [`for_stack`] adds the stack.
 const DEPLOY: &str = "cd infra && sam build && sam deploy";
 
-/// Returns a fix whose `sam deploy` deploys the stack `name`, by the environments of infra/samconfig.toml.
+/// Adds to the `sam deploy` of a fix the option that names the stack. The first two are the environments of
+/// infra/samconfig.toml.
 fn for_stack(fix: &str, name: &str) -> String {
     let options = match name {
         "findata" => String::new(),
