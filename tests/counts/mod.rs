@@ -14,11 +14,11 @@ use findata_tests::{Home, Job, Simulator};
 /// the second table that it prints. Fewer is better; more needs a reason in the commit message.
 const EXPECTED: &str = "
 run          calls    bytes  statements  files  staged  loaded  unchanged  figures
-first day      222   454700         353      8    2526    2506         20    28646
+first day      222   454700         344      8    2526    2506         20    28646
 again            0        0          33      0       0       0          0        0
-next day       202   416278         340      8    1770      61       1709       60
+next day       202   416278         331      8    1770      61       1709       60
 again            0        0          33      0       0       0          0        0
-one symbol      12    22735         316      7     116       4        112        4
+one symbol      12    22735         308      7     116       4        112        4
 ";
 
 const SYMBOLS: usize = 20;

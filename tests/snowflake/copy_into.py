@@ -6,7 +6,7 @@ STRIP_OUTER_ARRAY, gzip (detected by its magic bytes), the default FILE_FORMAT o
 $1:path, METADATA$*, and load metadata by (path, etag). Other files go to fakesnow's own COPY.
 """
 import datetime as dt, gzip, json, re, threading
-import duckdb, pyarrow as pa, sqlglot
+import duckdb, pyarrow as pa
 from sqlglot import exp
 from snowflake.connector.errors import ProgrammingError
 import fakesnow.copy_into as fakesnow_copy
@@ -220,7 +220,7 @@ def load_file(con, table, target_columns, select, values, key, entry, started):
     insert = f"INSERT INTO {table} ({', '.join(target_columns)}) SELECT {select} FROM FAKE_COPY_SOURCE"
     cursor = fakesnow_cursor.FakeSnowflakeCursor(conn=CURRENT.conn, duck_conn=con)
     try:
-        sql = cursor._transform(sqlglot.parse_one(insert, read="snowflake"), None).sql(dialect="duckdb")
+        sql = cursor._transform(fakesnow_cursor.parse_one(insert), None).sql(dialect="duckdb")
         return con.execute(sql).fetchall()[0][0]
     except duckdb.ConversionException as e:
         message = str(e).split("\n")[0] + f"\n  File '{key}'"
@@ -343,12 +343,21 @@ def list_stage(files, conn, text):
     return ("name", "size", "md5", "last_modified"), rows
 
 
+def transform(self, expression, params):
+    """fakesnow's 80 passes over a statement, which a COPY does not need: `projection` and `load_file` read it."""
+    if isinstance(expression, exp.Copy):
+        return expression.transform(fakesnow_transforms.upper_case_unquoted_identifiers, copy=False)
+    return original_transform(self, expression, params)
+
+
 original_create_stage, original_copy_into = fakesnow_stage.create_stage, fakesnow_copy.copy_into
+original_transform = fakesnow_cursor.FakeSnowflakeCursor._transform
 
 
 def install(s3_client):
     """Returns the files on S3."""
     files = S3Files(s3_client)
     fakesnow_transforms.create_stage = create_stage
+    fakesnow_cursor.FakeSnowflakeCursor._transform = transform
     fakesnow_cursor.copy_into = lambda *args, **kwargs: copy_into(files, *args, **kwargs)
     return files

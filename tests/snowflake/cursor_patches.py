@@ -120,6 +120,11 @@ def execute(self, command, params=None, *args, **kwargs):
     return result
 
 
+def describe_last_sql(self):
+    """Describes the result of the last statement. fakesnow parses the statement again, although it is DuckDB's SQL."""
+    return self._duck_conn.execute(f"DESCRIBE {self._last_sql}", self._last_params).fetchall()
+
+
 original_inner_execute = fakesnow_cursor.FakeSnowflakeCursor._execute
 original_execute = fakesnow_cursor.FakeSnowflakeCursor.execute
 original_table_comment = fakesnow_info_schema.insert_table_comment_sql
@@ -138,4 +143,5 @@ def install():
     fakesnow_info_schema.insert_table_comment_sql = insert_table_comment_sql
     fakesnow_cursor.FakeSnowflakeCursor._execute = _execute
     fakesnow_cursor.FakeSnowflakeCursor.execute = execute
+    fakesnow_cursor.FakeSnowflakeCursor._describe_last_sql = describe_last_sql
     server.shared_fs.nop_regexes = NO_OPERATION

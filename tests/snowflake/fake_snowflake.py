@@ -157,6 +157,15 @@ class FakeSnowflake:
         await self.sessions.end(other["session"])
 
     async def query(self, request):
+        """Answers not before --latency, so that the time of a request does not depend on the machine if the fake is
+        faster than that."""
+        earliest = time.monotonic() + self.options.latency
+        try:
+            return await self.answer(request)
+        finally:
+            await asyncio.sleep(max(0.0, earliest - time.monotonic()))
+
+    async def answer(self, request):
         request_id = request.query_params.get("requestId") or str(uuid.uuid4())
         login, body = self.sessions.find(request), await read_body(request)
         sql = body.get("sqlText", "")
@@ -166,8 +175,6 @@ class FakeSnowflake:
             self.log.append(("batch", request_id, len(statements)))
         else:
             self.log.append(("query", request_id, sql, request.query_params.get("retryCount"), parameters))
-        if self.options.latency:
-            await asyncio.sleep(self.options.latency)
         if login is None:
             return failure("390104", "User must login again to access the service.")
         if time.time() - login["issued"] > self.options.session_ttl:

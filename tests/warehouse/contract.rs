@@ -3,7 +3,10 @@
 use findata_domain::{Error, catalog::CATALOG, schema_version, sql::literal};
 use findata_models::tables;
 use findata_models::{PUBLISHED, hashes};
-use findata_pipeline::ports::warehouse::{Warehouse, in_transaction};
+use findata_pipeline::{
+    ports::warehouse::{Warehouse, in_transaction},
+    write_fence::WriteFence,
+};
 
 use super::{Files, on_every_warehouse};
 
@@ -12,6 +15,7 @@ on_every_warehouse!(
     values_survive_a_round_trip,
     transactions_are_atomic,
     changed_rows_are_counted,
+    a_write_fence_refuses_the_second_of_two_writers,
     rows_are_appended,
     no_value_can_inject_sql,
     errors_are_classified_and_fit_on_one_line,
@@ -111,6 +115,36 @@ async fn transactions_are_atomic(warehouse: &mut impl Warehouse, _: &Files) {
     assert_eq!(count(warehouse, "ops.contract_ledger").await, "2");
     in_transaction(warehouse, &[insert(5)]).await.unwrap();
     assert_eq!(count(warehouse, "ops.contract_ledger").await, "3");
+}
+
+async fn a_write_fence_refuses_the_second_of_two_writers(warehouse: &mut impl Warehouse, _: &Files) {
+    set_up(warehouse).await;
+    table(warehouse, "contract_fence", "n bigint").await;
+    let insert = |n: u32| [format!("insert into ops.contract_fence values ({n})")];
+    let mut first = WriteFence::read("load", warehouse).await.unwrap();
+    let mut second = WriteFence::read("load", warehouse).await.unwrap();
+    first.write(warehouse, &insert(1)).await.unwrap();
+    first.write(warehouse, &insert(2)).await.unwrap();
+    let refused = second.write(warehouse, &insert(3)).await;
+    assert!(matches!(refused, Err(Error::Retry { after: Some(_), .. })), "{refused:?}");
+    assert_eq!(count(warehouse, "ops.contract_fence").await, "2");
+
+    // The other fence has not changed, but the rows on which its transaction depends have.
+    let mut analytics = WriteFence::read("analytics", warehouse).await.unwrap();
+    let found = analytics.write_unless("select 1 from ops.contract_fence", warehouse, &insert(4)).await;
+    assert!(
+        matches!(&found, Err(Error::Retry { reason, .. }) if reason.contains("the rows that it read")),
+        "{found:?}"
+    );
+    let none = "select 1 from ops.contract_fence where n > 9";
+    analytics.write_unless(none, warehouse, &insert(5)).await.unwrap();
+
+    // A statement that fails for another reason is not a conflict, and leaves the counter unchanged.
+    let failed = analytics.write(warehouse, &["no sql".into()]).await;
+    assert!(matches!(failed, Err(Error::Stop(_))), "{failed:?}");
+    analytics.begin(warehouse, &["delete from ops.contract_fence where n = 5"]).await.unwrap();
+    warehouse.execute("commit").await.unwrap();
+    assert_eq!(count(warehouse, "ops.contract_fence").await, "2");
 }
 
 async fn changed_rows_are_counted(warehouse: &mut impl Warehouse, _: &Files) {

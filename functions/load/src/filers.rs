@@ -105,7 +105,7 @@ impl Change {
         let received_before = self.received_before();
         match dataset {
             None => format!("t.run_id <> {}", literal(&self.run)),
-            // `changed` has kept the earlier profile.
+            // `record` has kept the earlier profile.
             Some(dataset) if dataset == catalog::PROFILE => "false".into(),
             Some(dataset) if dataset.history == History::Versions => format!(
                 "{received_before} and coalesce(try_cast(t.cik as bigint), -1) <> try_cast({} as bigint)",
@@ -116,21 +116,21 @@ impl Change {
     }
 }
 
-/// Finds companies whose CIK in `new_rows` differs from the stored one. Returns statements for the load
-/// transaction: they record the changes, and keep a copy of each stored profile until [`decide`] has run.
-pub(crate) async fn changed(
-    dataset: &Dataset,
-    run: &RunId,
-    warehouse: &mut impl Warehouse,
-) -> Result<Vec<String>> {
-    if dataset != catalog::PROFILE {
-        return Ok(Vec::new());
-    }
-    let query = "select n.symbol, t.cik as old_cik, n.cik as new_cik, n.observed_at::varchar as at from new_rows n \
+/// Query for the companies whose CIK in `new_rows` differs from the stored one: symbol, both CIKs, and the time of
+/// receipt. `None` for a dataset without CIKs of companies.
+pub(crate) fn changes(dataset: &Dataset) -> Option<&'static str> {
+    (dataset == catalog::PROFILE).then_some(
+        "select n.symbol, t.cik as old_cik, n.cik as new_cik, n.observed_at::varchar as at from new_rows n \
          join staging.profile t on t.symbol = n.symbol \
-         where try_cast(t.cik as bigint) <> try_cast(n.cik as bigint)";
+         where try_cast(t.cik as bigint) <> try_cast(n.cik as bigint)",
+    )
+}
+
+/// Returns statements for the load transaction. They record the rows of [`changes`], and keep a copy of each stored
+/// profile until [`decide`] has run.
+pub(crate) fn record(changes: Vec<Vec<Option<String>>>, run: &RunId) -> Result<Vec<String>> {
     let mut statements = Vec::new();
-    for row in warehouse.query(query).await? {
+    for row in changes {
         let Ok([Some(symbol), Some(old_cik), Some(new_cik), Some(at)]) = <[_; 4]>::try_from(row) else {
             return Err(Error::Stop("the warehouse did not return the changed profiles".into()));
         };

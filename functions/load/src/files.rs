@@ -26,6 +26,7 @@ use serde_json::json;
 
 use crate::{
     FUNCTION,
+    facts::Facts,
     filers::{self, Reuse},
     price_refetch, readmission, restatements,
     securities::{self, Securities},
@@ -177,11 +178,13 @@ async fn load_dataset(
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, NaiveDate>> {
-    warehouse.copy_in(dataset.columns, files).await?;
-    compare_counts(files, &warehouse.query(sql::COUNTS).await?)?;
+    warehouse.expect_rows(files.iter().map(|file| file.rows).sum())?;
     let repeated = securities.has_renamed().then(|| securities::repeated_versions(dataset)).flatten();
+    let copies = warehouse.copies(dataset.columns, files);
     let mut batch = Batch::new(warehouse);
-    batch.execute("", sql::new_rows(dataset)).await?;
+    for statement in copies.into_iter().chain([sql::new_rows(dataset)]) {
+        batch.execute("", statement).await?;
+    }
     for statement in repeated.iter().flat_map(|(before, _)| before) {
         batch.execute("", statement.clone()).await?;
     }
@@ -190,22 +193,24 @@ async fn load_dataset(
         batch.execute("", statement).await?;
     }
     batch.run().await?;
-    let keys = files.iter().map(|file| file.key.as_str());
-    let missing = withdrawals::find(dataset, run, answers, keys, warehouse).await?;
+    let whole_answers = withdrawals::whole_answers(dataset, answers, files);
+    let any_missing = withdrawals::any_missing(dataset, &whole_answers);
+    let has_quarantined = files.iter().any(|file| file.quarantined > 0);
+    let facts = Facts::read(dataset, has_quarantined, any_missing.as_deref(), warehouse).await?;
+    compare_counts(files, &facts.counts)?;
+    let missing = match facts.any_missing {
+        true => withdrawals::compare(dataset, run, answers, &whole_answers, warehouse).await?,
+        false => Vec::new(),
+    };
     let rehash = repeated.map(|(_, transaction)| transaction.to_vec()).unwrap_or_default();
-    let filers = filers::changed(dataset, run, warehouse).await?;
     let statements = [
-        filers,
+        filers::record(facts.filers, run)?,
         rehash.clone(),
-        sql::transaction(dataset, run, files, clock.now()),
+        sql::transaction(dataset, run, files, facts.any_restated, clock.now()),
         missing.clone(),
     ]
     .concat();
-    let wrong_days = if dataset == catalog::PRICES && files.iter().any(|file| file.quarantined > 0) {
-        price_refetch::quarantined_bars(dataset, warehouse).await?
-    } else {
-        price_refetch::withdrawn_events(dataset, warehouse).await?
-    };
+    let wrong_days = price_refetch::days(facts.wrong_days);
     store_slice(run, dataset, files, &wrong_days, stage, warehouse).await?;
     fence.write(warehouse, &statements).await?;
     if !rehash.is_empty() {
@@ -230,7 +235,7 @@ pub(crate) fn compare_counts(files: &[StagedFile], counts: &[Vec<Option<String>>
     let found: HashMap<&str, (Option<u64>, Option<u64>)> = counts
         .iter()
         .filter_map(|row| match row.as_slice() {
-            [Some(file), rows, quarantined] => Some((file.as_str(), (number(rows), number(quarantined)))),
+            [Some(file), rows, quarantined, ..] => Some((file.as_str(), (number(rows), number(quarantined)))),
             _ => None,
         })
         .collect();

@@ -8,6 +8,7 @@
 mod ahead;
 mod corrections;
 pub mod event;
+mod facts;
 mod filers;
 mod files;
 mod price_refetch;
@@ -192,11 +193,8 @@ async fn append_tasks(
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
-    fence.begin(warehouse).await?;
+    fence.begin(warehouse, before.as_slice()).await?;
     let written = async {
-        if let Some(statement) = before {
-            warehouse.execute(statement).await?;
-        }
         if !entries.is_empty() {
             warehouse.append("ops.tasks", sql::tasks(run, entries)).await?;
         }

@@ -34,19 +34,11 @@ fn day_column(dataset: &Dataset) -> Option<&'static str> {
     dataset.date_column.filter(|_| dataset.adjusts_prices)
 }
 
-/// Returns the day of the newest event in `withdrawn_rows`, by symbol.
-pub(crate) async fn withdrawn_events(
-    dataset: &Dataset,
-    warehouse: &mut impl Warehouse,
-) -> Result<BTreeMap<String, NaiveDate>> {
-    let Some(day) = day_column(dataset) else {
-        return Ok(BTreeMap::new());
-    };
-    days(
-        &format!("select symbol, max({day})::varchar from withdrawn_rows group by symbol"),
-        warehouse,
-    )
-    .await
+/// Query for the day of the newest event in `withdrawn_rows`, by symbol. `None` for a dataset without events that
+/// adjust prices.
+pub(crate) fn withdrawn_events(dataset: &Dataset) -> Option<String> {
+    let day = day_column(dataset)?;
+    Some(format!("select symbol, max({day})::varchar from withdrawn_rows group by symbol"))
 }
 
 /// Reject codes of bars that FMP may correct, as an SQL list. Not in the list are the codes of bars
@@ -55,21 +47,20 @@ pub(crate) async fn withdrawn_events(
 const CORRECTABLE: &str = "'unreadable_field', 'missing_field', 'out_of_range', 'price_not_positive', 'high_below_low', \
      'outside_range', 'negative_volume'";
 
-/// Returns, by symbol, the day of the newest quarantined bar in `incoming` that FMP may correct.
+/// Query for the day of the newest quarantined bar in `incoming` that FMP may correct, by symbol.
 /// Ignores a bar that was already quarantined from another file with the same content: FMP has not
-/// corrected it, and a further refetch would not help.
-pub(crate) async fn quarantined_bars(
-    dataset: &Dataset,
-    warehouse: &mut impl Warehouse,
-) -> Result<BTreeMap<String, NaiveDate>> {
-    let query = format!(
-        "select i.subject, max(i.price_date)::varchar from incoming i \
-         where split_part(i.reject, ':', 1) in ({CORRECTABLE}) and i.price_date is not null \
-         and not exists (select 1 from ops.quarantine q where q.dataset = '{}' and q.symbol = i.subject \
-             and q.payload = i.payload and q.source_file <> i.source_file) group by i.subject",
-        dataset.name
-    );
-    days(&query, warehouse).await
+/// corrected it, and a further refetch would not help. `None` for a dataset without bars.
+pub(crate) fn quarantined_bars(dataset: &Dataset) -> Option<String> {
+    let query = || {
+        format!(
+            "select i.subject, max(i.price_date)::varchar from incoming i \
+             where split_part(i.reject, ':', 1) in ({CORRECTABLE}) and i.price_date is not null \
+             and not exists (select 1 from ops.quarantine q where q.dataset = '{}' and q.symbol = i.subject \
+                 and q.payload = i.payload and q.source_file <> i.source_file) group by i.subject",
+            dataset.name
+        )
+    };
+    (dataset == catalog::PRICES).then(query)
 }
 
 /// Schedules price histories to be refetched: those received before an event took effect or became
@@ -111,7 +102,7 @@ pub(crate) async fn schedule(
          where e.day > h.received_on or e.observed_at > h.received_at group by h.symbol",
         events.join(" union all ")
     );
-    let mut due = days(&query, warehouse).await?;
+    let mut due = days(warehouse.query(&query).await?);
     warehouse.release(&["price_histories"]).await?;
     for (symbol, first, _) in &histories {
         if wrong_days.get(*symbol).is_some_and(|day| *day <= today && day > first) {
@@ -141,11 +132,11 @@ fn values((symbol, first, at): &History<'_>) -> String {
     format!("({}, date '{first}', date '{day}', timestamp '{at}')", literal(symbol))
 }
 
-/// Runs a query that returns a symbol and a day per row.
-async fn days(query: &str, warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, NaiveDate>> {
+/// Reads rows of a symbol and a day.
+pub(crate) fn days(rows: Vec<Vec<Option<String>>>) -> BTreeMap<String, NaiveDate> {
     let read = |row: Vec<Option<String>>| match row.as_slice() {
-        [Some(symbol), Some(day)] => Some((symbol.clone(), day.parse().ok()?)),
+        [Some(symbol), Some(day), ..] => Some((symbol.clone(), day.parse().ok()?)),
         _ => None,
     };
-    Ok(warehouse.query(query).await?.into_iter().filter_map(read).collect())
+    rows.into_iter().filter_map(read).collect()
 }

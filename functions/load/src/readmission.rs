@@ -54,7 +54,7 @@ pub(crate) async fn readmit(fence: &mut WriteFence, warehouse: &mut impl Warehou
              and q.source_file = i.source_file and q.source_row = i.source_row"
                 .to_owned(),
         ];
-        statements.extend(sql::row_statements(dataset, &run));
+        statements.extend(sql::row_statements(dataset, &run, true));
         statements.extend(quarantine::insert(dataset, &run, &[]));
         statements.extend(recount_files());
         warehouse.execute(RECOUNTED_FILES).await?;

@@ -46,8 +46,13 @@ pub(crate) fn restated_rows(dataset: &Dataset) -> Option<String> {
     ))
 }
 
-/// Returns the statement that inserts every changed item with its old and new value. `run` is a SQL
-/// literal.
+/// Query that returns a row if `restated_rows` has any. `None` for a dataset without versions.
+pub(crate) fn any(dataset: &Dataset) -> Option<&'static str> {
+    (dataset.history == History::Versions).then_some("select 'restated' from restated_rows limit 1")
+}
+
+/// Returns the statement that inserts every changed item with its old and new value. It has a branch for each item,
+/// so leave it out if no row is restated. `run` is a SQL literal.
 pub(crate) fn insert(dataset: &Dataset, run: &str) -> Option<String> {
     if dataset.history != History::Versions {
         return None;

@@ -128,6 +128,7 @@ pub(crate) fn transaction(
     dataset: &Dataset,
     run: &RunId,
     files: &[StagedFile],
+    any_restated: bool,
     now: DateTime<Utc>,
 ) -> Vec<String> {
     let mut statements = Vec::new();
@@ -136,7 +137,7 @@ pub(crate) fn transaction(
         statements
             .push(format!("delete from staging.{} t using withdrawn_rows w where {same_key}", dataset.name));
     }
-    statements.extend(row_statements(dataset, run));
+    statements.extend(row_statements(dataset, run, any_restated));
     if files.iter().any(|f| f.quarantined > 0 || f.fields.unwrap_or_default() > 0) {
         statements.extend(quarantine::insert(dataset, run, files));
     }
@@ -153,8 +154,8 @@ pub(crate) fn transaction(
 }
 
 /// Returns the statements that insert `new_rows` into `staging` and `raw`, and record restatements
-/// and changes.
-pub(crate) fn row_statements(dataset: &Dataset, run: &RunId) -> Vec<String> {
+/// and changes. `any_restated` says whether there are restatements.
+pub(crate) fn row_statements(dataset: &Dataset, run: &RunId, any_restated: bool) -> Vec<String> {
     let table = dataset.name;
     let run = literal(run.as_str());
     let columns: Vec<&str> = dataset.columns.iter().map(|c| c.name).collect();
@@ -177,7 +178,7 @@ pub(crate) fn row_statements(dataset: &Dataset, run: &RunId) -> Vec<String> {
         "insert into raw.{table} (symbol, payload, row_hash, observed_at, run_id, source_file, source_row) \
          select symbol, payload, row_hash, observed_at, {run}, source_file, source_row from new_rows"
     ));
-    statements.extend(restatements::insert(dataset, &run));
+    statements.extend(restatements::insert(dataset, &run).filter(|_| any_restated));
     // No figure depends on the members of an index.
     if dataset.requests == Requests::Market {
         return statements;

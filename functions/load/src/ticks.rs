@@ -215,13 +215,14 @@ async fn load_portion(
 ) -> Result<()> {
     // Read before the stored ticks: if another load commits in between, this one must start over.
     let mut fence = WriteFence::read(FENCE, warehouse).await?;
-    warehouse.copy_in(TICK_COLUMNS, files).await?;
-    compare_counts(files, &warehouse.query(COUNTS).await?)?;
+    warehouse.expect_rows(files.iter().map(|file| file.rows).sum())?;
+    let copies = warehouse.copies(TICK_COLUMNS, files);
     let mut batch = Batch::new(warehouse);
-    for statement in tick_sql::new_ticks() {
+    for statement in copies.into_iter().chain(tick_sql::new_ticks()) {
         batch.execute("", statement).await?;
     }
     batch.run().await?;
+    compare_counts(files, &warehouse.query(COUNTS).await?)?;
     let counts = warehouse.query(tick_sql::PORTION).await?;
     let count = |i: usize| {
         let cell = counts.first().and_then(|row| row.get(i)?.as_deref());

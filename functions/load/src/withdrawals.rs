@@ -15,6 +15,7 @@ use findata_domain::{
 };
 use findata_pipeline::{
     batch::Batch,
+    landing::StagedFile,
     ledger::BatchEntry,
     plan::{FetchMode, PlanOutline, Renamed},
     ports::warehouse::Warehouse,
@@ -51,31 +52,40 @@ impl Answers {
     }
 }
 
-/// The temporary tables of [`find`].
+/// The temporary tables of [`compare`].
 const TABLES: [&str; 3] = ["answered_statements", "absent_statements", "changed_withdrawals"];
 
-/// Compares the answers in `incoming` with the stored statements. Returns the statements of the
-/// load transaction that update `ops.missing_statements`; none if nothing is missing and nothing
-/// was. [`release`] drops the temporary tables.
-pub(crate) async fn find(
+/// Returns those of the files, as SQL literals, whose answers show the statements that FMP has.
+pub(crate) fn whole_answers(dataset: &Dataset, answers: &Answers, files: &[StagedFile]) -> Vec<String> {
+    let is_whole = |file: &&StagedFile| answers.files.contains(&file.key);
+    match dataset.history {
+        History::Versions => files.iter().filter(is_whole).map(|file| literal(&file.key)).collect(),
+        History::Current => Vec::new(),
+    }
+}
+
+/// Query that returns a row if whole answers in `incoming` lack a stored statement, or if one is listed as missing.
+/// `None` if no file has whole answers.
+pub(crate) fn any_missing(dataset: &Dataset, whole_answers: &[String]) -> Option<String> {
+    if whole_answers.is_empty() {
+        return None;
+    }
+    let listed = format!("select 1 from ops.missing_statements where dataset = '{}'", dataset.name);
+    let missing = absent(dataset, whole_answers);
+    Some(format!("select 'missing' from {ONE_ROW} where exists ({listed}) or exists ({missing})"))
+}
+
+/// Compares whole answers with the stored statements. Returns the statements of the load transaction that update
+/// `ops.missing_statements`. [`release`] drops the temporary tables.
+pub(crate) async fn compare(
     dataset: &Dataset,
     run: &RunId,
     answers: &Answers,
-    files: impl Iterator<Item = &str>,
+    whole_answers: &[String],
     warehouse: &mut impl Warehouse,
 ) -> Result<Vec<String>> {
-    let files: Vec<String> = files.filter(|key| answers.files.contains(*key)).map(literal).collect();
-    if dataset.history != History::Versions || files.is_empty() {
-        return Ok(Vec::new());
-    }
-    let listed = format!("select 1 from ops.missing_statements where dataset = '{}'", dataset.name);
-    let missing = absent(dataset, &files);
-    let query = format!("select 'missing' from {ONE_ROW} where exists ({listed}) or exists ({missing})");
-    if warehouse.query(&query).await?.is_empty() {
-        return Ok(Vec::new());
-    }
     let mut batch = Batch::new(warehouse);
-    for statement in temporary_tables(dataset, &files, answers.is_full) {
+    for statement in temporary_tables(dataset, whole_answers, answers.is_full) {
         batch.execute("", statement).await?;
     }
     batch.run().await?;
@@ -99,7 +109,7 @@ pub(crate) async fn datasets(
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next()?).collect())
 }
 
-/// Drops the temporary tables of [`find`].
+/// Drops the temporary tables of [`compare`].
 pub(crate) async fn release(warehouse: &mut impl Warehouse) -> Result<()> {
     warehouse.release(&TABLES).await
 }

@@ -13,6 +13,7 @@ mod session;
 
 use std::{
     collections::BTreeMap,
+    iter,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -183,14 +184,13 @@ impl Warehouse for DuckDb {
         })
     }
 
-    async fn copy_in(&mut self, columns: &'static [Column], files: &[StagedFile]) -> Result<()> {
-        self.expect_rows(files.iter().map(|file| file.rows).sum())?;
-        let mut prefix = "create or replace temporary table incoming as";
-        for files in files.chunks(FILES_PER_STATEMENT) {
-            self.execute(&format!("{prefix} {}", rows_of(columns, files, &self.stage))).await?;
-            prefix = "insert into incoming";
-        }
-        Ok(())
+    fn copies(&self, columns: &[Column], files: &[StagedFile]) -> Vec<String> {
+        let prefixes = iter::once("create or replace temporary table incoming as")
+            .chain(iter::repeat("insert into incoming"));
+        let parts = prefixes.zip(files.chunks(FILES_PER_STATEMENT));
+        parts
+            .map(|(prefix, files)| format!("{prefix} {}", rows_of(columns, files, &self.stage)))
+            .collect()
     }
 
     fn files_per_load(&self) -> usize {

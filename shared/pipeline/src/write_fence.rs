@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use findata_domain::{Error, Result};
 
-use crate::ports::warehouse::{Warehouse, execute_and_commit, roll_back_on_error};
+use crate::ports::warehouse::{Statement, Warehouse, roll_back_on_error};
 
 /// Wait before the retry, to give the other invocation time to finish.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -67,60 +67,20 @@ impl WriteFence {
         }
     }
 
-    /// Begins a transaction and increments the counter in it. Stores the new number in `self`, so
-    /// that the same invocation can begin another transaction later.
+    /// Begins a transaction, increments the counter in it, and runs statements. Stores the new number in `self`, so
+    /// that the same invocation can begin another transaction later. The caller commits.
     ///
     /// # Errors
-    /// `Retry` after a pause if another invocation has written in the meantime; the warehouse's
-    /// errors. On an error, the transaction is rolled back.
-    pub async fn begin(&mut self, warehouse: &mut impl Warehouse) -> Result<()> {
-        let increment = self.begin_unless(None, warehouse).await?;
-        let incremented = warehouse.execute(&increment).await;
-        roll_back_on_error(warehouse, incremented).await.map(|_| ())
-    }
-
-    /// Begins a transaction and deletes the counter, if it has not changed and the query `changes` returns no rows.
-    /// Returns the statement that inserts the new counter.
-    async fn begin_unless(
-        &mut self,
-        changes: Option<&str>,
-        warehouse: &mut impl Warehouse,
-    ) -> Result<String> {
-        warehouse.execute("begin transaction").await?;
-        let deleted = self.delete(changes, warehouse).await;
-        roll_back_on_error(warehouse, deleted).await?;
-        self.number += 1;
-        Ok(format!(
-            "insert into ops.turns (function, number) values ('{}', {})",
-            self.function, self.number
-        ))
-    }
-
-    async fn delete(&self, changes: Option<&str>, warehouse: &mut impl Warehouse) -> Result<()> {
-        let WriteFence { function, number } = *self;
-        let unless = changes.map(|query| format!(" and not exists ({query})")).unwrap_or_default();
-        let delete =
-            format!("delete from ops.turns where function = '{function}' and number = {number}{unless}");
-        if warehouse.execute(&delete).await? == 1 {
-            return Ok(());
-        }
-        let or_changed = changes.map(|_| ", or the rows that it read have changed").unwrap_or_default();
-        Err(self.conflict(or_changed))
-    }
-
-    fn conflict(&self, or_changed: &str) -> Error {
-        let function = self.function;
-        let reason = format!(
-            "another invocation of {function} wrote to the warehouse{or_changed}: this invocation starts over"
-        );
-        Error::Retry { reason, after: Some(PAUSE) }
+    /// `Retry` after a pause if another invocation has written in the meantime; the error of the first statement that
+    /// failed. On an error, the transaction is rolled back.
+    pub async fn begin(&mut self, warehouse: &mut impl Warehouse, statements: &[&str]) -> Result<()> {
+        self.run(None, warehouse, statements).await
     }
 
     /// Runs statements as one fenced transaction.
     ///
     /// # Errors
-    /// The errors of [`WriteFence::begin`]; the error of the first statement that failed. On an
-    /// error, the transaction is rolled back.
+    /// The errors of [`WriteFence::begin`].
     pub async fn write(&mut self, warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
         self.write_if(None, warehouse, statements).await
     }
@@ -144,7 +104,75 @@ impl WriteFence {
         warehouse: &mut impl Warehouse,
         statements: &[String],
     ) -> Result<()> {
-        let increment = self.begin_unless(changes, warehouse).await?;
-        execute_and_commit(warehouse, &[&[increment][..], statements].concat()).await
+        let statements: Vec<&str> = statements.iter().map(String::as_str).chain(["commit"]).collect();
+        self.run(changes, warehouse, &statements).await
+    }
+
+    /// Begins a transaction, increments the counter unless the query `changes` returns rows, and runs statements. An
+    /// engine behind a network gets all of it with one request.
+    async fn run(
+        &mut self,
+        changes: Option<&str>,
+        warehouse: &mut impl Warehouse,
+        statements: &[&str],
+    ) -> Result<()> {
+        let increment = self.increment(changes);
+        let fence = ["begin transaction"].into_iter().chain(increment.iter().map(String::as_str));
+        let statements = fence.chain(statements.iter().copied());
+        let statements: Vec<_> = statements.map(|sql| Statement { step: "", sql }).collect();
+        let executed = warehouse.execute_all(&statements).await;
+        match roll_back_on_error(warehouse, executed).await {
+            Ok(()) => {
+                self.number += 1;
+                Ok(())
+            }
+            // A statement was rejected. If it was the increment, the statements after it did not run.
+            Err(error @ Error::Stop(_)) => Err(self.conflict_or(error, changes, warehouse).await),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The statements that increment the counter. The second one fails if the first one has not deleted the counter,
+    /// because text cannot be cast to a number. Without a row, `max` is NULL, and so is the cast.
+    fn increment(&self, changes: Option<&str>) -> [String; 2] {
+        let WriteFence { function, number } = *self;
+        let unless = changes.map(|query| format!(" and not exists ({query})")).unwrap_or_default();
+        let next = number + 1;
+        [
+            format!("delete from ops.turns where function = '{function}' and number = {number}{unless}"),
+            format!(
+                "insert into ops.turns (function, number) \
+                 select '{function}', coalesce(cast(max(function) as bigint), {next}) from ops.turns \
+                 where function = '{function}'"
+            ),
+        ]
+    }
+
+    /// The error of a transaction that was rolled back: a conflict if the counter was not incremented because of one.
+    async fn conflict_or(
+        &self,
+        error: Error,
+        changes: Option<&str>,
+        warehouse: &mut impl Warehouse,
+    ) -> Error {
+        match WriteFence::read(self.function, warehouse).await {
+            Ok(now) if now.number != self.number => return self.conflict(""),
+            Ok(_) => {}
+            Err(_) => return error,
+        }
+        match changes {
+            Some(query) if warehouse.query(query).await.is_ok_and(|rows| !rows.is_empty()) => {
+                self.conflict(", or the rows that it read have changed")
+            }
+            _ => error,
+        }
+    }
+
+    fn conflict(&self, or_changed: &str) -> Error {
+        let function = self.function;
+        let reason = format!(
+            "another invocation of {function} wrote to the warehouse{or_changed}: this invocation starts over"
+        );
+        Error::Retry { reason, after: Some(PAUSE) }
     }
 }

@@ -173,7 +173,8 @@ impl Snowflake {
         );
         // If one of several statements has failed, those before it have been executed.
         let is_executed = |kind: &StatementKind| {
-            result.is_ok() || (statements.len() > 1 && matches!(kind, StatementKind::CreateTemporary))
+            let may_be = matches!(kind, StatementKind::CreateTemporary | StatementKind::BeginTransaction);
+            result.is_ok() || (statements.len() > 1 && may_be)
         };
         for kind in statements.iter().map(|s| StatementKind::of(s.sql)).filter(is_executed) {
             match kind {
@@ -273,10 +274,8 @@ impl Warehouse for Snowflake {
         Ok(())
     }
 
-    async fn copy_in(&mut self, columns: &'static [Column], files: &[StagedFile]) -> Result<()> {
-        let statements = sql::copies(columns, files, &self.settings.stage, &self.settings.prefix);
-        let statements: Vec<_> = statements.iter().map(|sql| Statement { step: "", sql }).collect();
-        self.execute_all(&statements).await
+    fn copies(&self, columns: &[Column], files: &[StagedFile]) -> Vec<String> {
+        sql::copies(columns, files, &self.settings.stage, &self.settings.prefix)
     }
 
     async fn release(&mut self, _: &[&str]) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The warehouse: stores rows and computes figures. All engines run the same SQL; this port covers
 //! the differences, such as loading rows and opening a session.
 
-use std::{collections::BTreeMap, future::Future, time::Instant};
+use std::{collections::BTreeMap, future::Future, iter, time::Instant};
 
 use crate::{landing::StagedFile, run::RunId, usage::Usage};
 use findata_domain::{Result, catalog::Column};
@@ -57,14 +57,10 @@ pub trait Warehouse: Send {
         async { Ok(BTreeMap::new()) }
     }
 
-    /// Loads the rows of landing files into the temporary table `incoming`. Its columns are these
-    /// typed columns, then `row_hash`, `observed_at`, `source_file`, `source_row`,
+    /// Returns the statements that load the rows of landing files into the temporary table `incoming`. Its columns
+    /// are these typed columns, then `row_hash`, `observed_at`, `source_file`, `source_row`,
     /// `subject` (the symbol that was requested), `reject`, `findings`, `payload`.
-    fn copy_in(
-        &mut self,
-        columns: &'static [Column],
-        files: &[StagedFile],
-    ) -> impl Future<Output = Result<()>> + Send;
+    fn copies(&self, columns: &[Column], files: &[StagedFile]) -> Vec<String>;
 
     /// Drops temporary tables that are no longer read, to free memory. An engine that stores them
     /// outside this process may drop them at the end of the session instead.
@@ -119,16 +115,9 @@ pub trait Warehouse: Send {
 /// # Errors
 /// The error of the first statement that failed, after the transaction is rolled back.
 pub async fn in_transaction(warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
-    warehouse.execute("begin transaction").await?;
-    execute_and_commit(warehouse, statements).await
-}
-
-/// Runs statements in the open transaction and commits the transaction.
-///
-/// # Errors
-/// The error of the first statement that failed, after the transaction is rolled back.
-pub async fn execute_and_commit(warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
-    let texts = statements.iter().map(String::as_str).chain(["commit"]);
+    let texts = iter::once("begin transaction")
+        .chain(statements.iter().map(String::as_str))
+        .chain(["commit"]);
     let statements: Vec<_> = texts.map(|sql| Statement { step: "", sql }).collect();
     let executed = warehouse.execute_all(&statements).await;
     roll_back_on_error(warehouse, executed).await
