@@ -1,7 +1,13 @@
 //! The memory that one delivery of a function needs when the plan has 50,000 symbols. The functions have
 //! 256 MB.
 
-use std::{collections::BTreeMap, env, fs, path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use findata_analytics::HostMetrics;
@@ -11,15 +17,17 @@ use findata_domain::{
     clock::{Clock, DayClock},
     schema_version::{self, MARK, SCHEMA_VERSION},
 };
+use findata_fanout::{sweep, watch::Watch};
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
 use findata_pipeline::{
     landing::StagedFile,
     ledger::{self, BatchEntry, Outcome, Staged, TaskRecord},
     plan::{Batch, BatchMessage, Cadence, FetchMode, Plan, Task, Window},
-    ports::{stage, warehouse::Warehouse},
-    run::{Options, RunId},
+    ports::{queue::Queue, stage, warehouse::Warehouse},
+    run::{Options, Request, RunId},
+    telemetry::Telemetry,
 };
-use findata_tests::{Home, today, wait};
+use findata_tests::{Home, Simulator, client, today, wait};
 
 const SYMBOLS: u32 = 50_000;
 const SYMBOLS_PER_BATCH: u32 = 50;
@@ -142,17 +150,57 @@ const TEST: &str = "faults::large_plans::deliveries_of_50_000_symbols_fit_into_t
 const DELIVERY: &str = "FINDATA_TEST_DELIVERY";
 const HOME: &str = "FINDATA_TEST_DELIVERY_HOME";
 
+const FMP_URL: &str = "FINDATA_TEST_DELIVERY_FMP";
+
 /// Performs a delivery in a process of its own, as on Lambda.
-fn in_own_process(delivery: &str, home: &Home) {
+fn in_own_process(delivery: &str, home: &Home, server: &Simulator) {
     let status = Command::new(env::current_exe().unwrap())
         .args(["--exact", TEST, "--ignored", "--nocapture"])
         .env(DELIVERY, delivery)
         .env(HOME, home.path())
+        .env(FMP_URL, server.url())
         .status();
     assert!(status.unwrap().success(), "{delivery}");
 }
 
-fn perform(delivery: &str, run: &RunId, stage: &DirectoryStage, clock: &DayClock) {
+/// A queue that counts its messages.
+#[derive(Default)]
+struct Counted(AtomicUsize);
+
+impl Queue for Counted {
+    async fn send(&self, messages: Vec<BatchMessage>) -> Result<()> {
+        self.0.fetch_add(messages.len(), Relaxed);
+        Ok(())
+    }
+}
+
+/// Plans a run of all symbols. Returns the number of batches and of calls.
+fn plan(url: &str, stage: &DirectoryStage, clock: &DayClock) -> (usize, u64) {
+    let names: Vec<String> = (0..SYMBOLS).map(|number| format!("S{number:05}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let options = Options {
+        prices_from: Some(today() - TimeDelta::days(1826)),
+        ..Options::default()
+    };
+    let request = findata_tests::request(&names, options);
+    let request = Request { run_id: RunId::new(clock.now(), 2), ..request };
+    let queue = Counted::default();
+    let plan = wait(findata_fanout::handle(&request, &client(url, "key"), stage, &queue, clock)).unwrap();
+    assert_eq!(plan.batches.len(), queue.0.load(Relaxed));
+    (plan.batches.len(), plan.calls())
+}
+
+/// Sweeps when every delivery of the run is lost. Returns the number of batches that are sent again.
+fn sweep(stage: &DirectoryStage, clock: &DayClock) -> usize {
+    let (queue, bus) = (Counted::default(), LocalBus::default());
+    let later = clock.now() + TimeDelta::hours(2);
+    let (watch, telemetry) = (Watch::default(), Telemetry::default());
+    let swept = wait(sweep::sweep(stage, &queue, &bus, later, None, watch, &telemetry)).unwrap();
+    assert_eq!(swept.sent, queue.0.load(Relaxed));
+    swept.sent
+}
+
+fn perform(delivery: &str, url: &str, run: &RunId, stage: &DirectoryStage, clock: &DayClock) {
     let batches = SYMBOLS / SYMBOLS_PER_BATCH;
     let close_after = |number| {
         let message = BatchMessage {
@@ -162,6 +210,15 @@ fn perform(delivery: &str, run: &RunId, stage: &DirectoryStage, clock: &DayClock
         wait(ledger::close_after(&message, stage))
     };
     match delivery {
+        "fanout, the first day" => {
+            let (batches, calls) = plan(url, stage, clock);
+            assert!(batches > 100 && calls >= u64::from(SYMBOLS) * 10, "{batches} batches, {calls} calls");
+        }
+        "fanout, the next day" => {
+            let (batches, calls) = plan(url, stage, &DayClock(clock.0 + TimeDelta::days(1)));
+            assert!(batches > 0 && calls < u64::from(SYMBOLS) * 10, "{batches} batches, {calls} calls");
+        }
+        "a sweep" => assert_eq!(sweep(stage, clock), batches as usize),
         "a batch" => assert_eq!(close_after(0), Ok(false)),
         "the last batch" => assert_eq!(close_after(batches - 1), Ok(true)),
         "load" => drop(wait(findata_load::handle(run, stage, &mut NoRows, clock)).unwrap()),
@@ -182,32 +239,36 @@ fn perform(delivery: &str, run: &RunId, stage: &DirectoryStage, clock: &DayClock
 fn deliveries_of_50_000_symbols_fit_into_the_memory_of_the_functions() {
     let clock = DayClock(today());
     let run = RunId::new(clock.now(), 1);
-    if let (Ok(delivery), Ok(home)) = (env::var(DELIVERY), env::var(HOME)) {
+    if let (Ok(delivery), Ok(home), Ok(url)) = (env::var(DELIVERY), env::var(HOME), env::var(FMP_URL)) {
         let stage = DirectoryStage::open(&Path::new(&home).join("stage")).unwrap();
-        perform(&delivery, &run, &stage, &clock);
+        perform(&delivery, &url, &run, &stage, &clock);
         eprintln!("{delivery}: {} MB", peak() >> 20);
         assert!(peak() < LIMIT, "{delivery}: {} bytes", peak());
         return;
     }
+    let server = Simulator::with_symbols(2);
+    in_own_process("fanout, the first day", &Home::new(), &server);
     let home = Home::new();
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     write_plan(&run, &stage);
+    in_own_process("a sweep", &home, &server);
     let batches = SYMBOLS / SYMBOLS_PER_BATCH;
     let write_entry = |number| {
         let entry = entry(&run, batch(number), clock.now());
         wait(stage::write_json_once(&stage, &ledger::batch_key(&run, &entry.batch), &entry)).unwrap();
     };
     (0..batches - 1).for_each(write_entry);
-    in_own_process("a batch", &home);
+    in_own_process("a batch", &home, &server);
     write_entry(batches - 1);
-    in_own_process("the last batch", &home);
+    in_own_process("the last batch", &home, &server);
     let staged: Staged = wait(stage::read_json(&stage, &ledger::staged_key(&run))).unwrap().unwrap();
     assert_eq!(staged.batches.len(), batches as usize);
     // The warehouse of this test does not count the rows of files.
     let staged = Staged { files: Vec::new(), ..staged };
     wait(stage::replace_json(&stage, &ledger::staged_key(&run), &staged)).unwrap();
-    in_own_process("load", &home);
-    in_own_process("analytics", &home);
+    in_own_process("load", &home, &server);
+    in_own_process("analytics", &home, &server);
+    in_own_process("fanout, the next day", &home, &server);
 }
 
 #[test]

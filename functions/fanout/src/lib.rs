@@ -28,7 +28,7 @@ use findata_pipeline::{
     corrections::Corrections,
     freshness::FetchLog,
     ledger::{self, BatchEntry, Loaded, Outcome, TaskRecord},
-    plan::{BatchMessage, DatasetPlan, FetchMode, Plan, Task},
+    plan::{Batch, BatchMessage, DatasetPlan, FetchMode, Plan, Task},
     ports::{
         queue::Queue,
         stage::{self, Stage},
@@ -42,6 +42,10 @@ use universe::{Members, indexes, renames};
 
 /// Estimated size of FMP's list of symbol changes, gzipped.
 const SYMBOL_CHANGES_BYTES: u64 = 150_000;
+
+/// Messages that are in memory at the same time. A message repeats the tasks of its batch, and the batches of 50,000
+/// symbols have 550,000 tasks.
+const MESSAGES_AT_ONCE: usize = 100;
 
 /// Plans a run, writes the plan to its ledger and sends its batches. Safe to repeat: a repeated
 /// call uses the plan that was written first.
@@ -76,7 +80,7 @@ pub async fn handle(
                     members.calls += spent.calls;
                     members.bytes += spent.bytes;
                     let (mut plan, unknown) =
-                        plan(request, members, &fetch_log, &market, stage, clock).await?;
+                        plan(request, members, fetch_log, &market, stage, clock).await?;
                     plan.renamed = renamed;
                     record_unknown(&mut plan, unknown, stage, clock).await?;
                     plan
@@ -93,12 +97,28 @@ pub async fn handle(
         }
     };
     let run_id = &request.run_id;
-    queue.send(BatchMessage::of_plan(&plan, &plan.batches)).await?;
+    send(&plan, plan.batches.iter(), queue).await?;
     if plan.batches.is_empty() {
         // Without batches, extract is never called, so fanout closes the fetch step.
         ledger::close_fetching(stage, run_id).await?;
     }
     Ok(plan)
+}
+
+/// Sends batches of a plan to the queue.
+pub(crate) async fn send<'a>(
+    plan: &Plan,
+    batches: impl Iterator<Item = &'a Batch>,
+    queue: &impl Queue,
+) -> Result<usize> {
+    let mut sent = 0;
+    let mut batches = batches.peekable();
+    while batches.peek().is_some() {
+        let messages = BatchMessage::of_plan(plan, batches.by_ref().take(MESSAGES_AT_ONCE));
+        sent += messages.len();
+        queue.send(messages).await?;
+    }
+    Ok(sent)
 }
 
 /// Writes an empty plan for a run that fetches nothing, and closes the run's fetch step.
@@ -133,7 +153,7 @@ pub async fn preview(request: &Request, stage: &impl Stage, clock: &impl Clock) 
     let reads_list =
         renames::apply_known(&mut members, &mut fetch_log, &request.options, stage, clock).await?;
     let market = Market::read(stage, clock.latest()).await?.assume_unchanged_until(clock.now());
-    let (mut plan, _) = plan(request, members, &fetch_log, &market, stage, clock).await?;
+    let (mut plan, _) = plan(request, members, fetch_log, &market, stage, clock).await?;
     if reads_list {
         let due = BTreeMap::from([("read once a day to recognise renamed symbols".to_owned(), 1)]);
         let list = DatasetPlan {
@@ -234,7 +254,7 @@ async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &
 async fn plan(
     request: &Request,
     members: Members,
-    fetch_log: &FetchLog,
+    fetch_log: FetchLog,
     market: &Market,
     stage: &impl Stage,
     clock: &impl Clock,
@@ -242,16 +262,19 @@ async fn plan(
     let mut notes = members.notes;
     notes.extend_from_slice(&market.notes);
     notes.extend(planner::limits(&request.options));
-    let mut planned = planner::plan(&members.symbols, &request.options, fetch_log, market, clock.now())?;
+    let mut planned = planner::plan(&members.symbols, &request.options, &fetch_log, market, clock.now())?;
     let bulk = select_bulk_files(&mut planned, &request.options, stage, clock).await?;
     notes.extend(bulk.notes);
     let unknown = std::mem::take(&mut planned.unknown);
+    let known = members.symbols.iter().filter(|symbol| is_known(&fetch_log, symbol)).cloned().collect();
+    // Frees its memory before the batches are packed and the plan is written.
+    drop(fetch_log);
     let plan = Plan {
         run_id: request.run_id.clone(),
         options: request.options.clone(),
         datasets: std::mem::take(&mut planned.datasets),
         batches: [bulk.batches, planner::batches(&members.symbols, planned)].concat(),
-        known: members.symbols.iter().filter(|symbol| is_known(fetch_log, symbol)).cloned().collect(),
+        known,
         symbols: members.symbols,
         renamed: Vec::new(),
         notes,

@@ -252,17 +252,15 @@ async fn recover_run(
             let plan = ledger::plan(stage, run).await?;
             let missing =
                 plan.batches.iter().filter(|batch| !keys.contains(&ledger::batch_key(run, &batch.id)));
-            let messages = BatchMessage::of_plan(&plan, missing);
             if give_up {
                 let reason =
                     format!("no invocation finished the batch, though it was sent {recoveries} times");
-                for message in &messages {
-                    ledger::record_as_failed(message, &Outcome::failed(&reason), stage, now).await?;
+                for message in BatchMessage::of_plan(&plan, missing) {
+                    ledger::record_as_failed(&message, &Outcome::failed(&reason), stage, now).await?;
                 }
                 swept.closed += 1;
             } else {
-                swept.sent += messages.len();
-                queue.send(messages).await?;
+                swept.sent += crate::send(&plan, missing, queue).await?;
             }
         }
         Step::Load | Step::Compute if give_up => {

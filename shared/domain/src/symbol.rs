@@ -2,20 +2,35 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Error;
 
 /// A ticker in FMP's spelling: 1 to 15 characters of `A-Z 0-9 . - ^ = &`, such as `AAPL`, `BRK-B`,
 /// `M&M.NS`, `0700.HK`, `^GSPC` or `EURUSD=X`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Symbol(String);
+///
+/// The text is stored in place and padded with zeros: a plan of 50,000 companies has 550,000 symbols. Padded texts
+/// compare like the texts.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Symbol([u8; MAX_LENGTH]);
+
+/// Most characters of a ticker.
+const MAX_LENGTH: usize = 15;
 
 impl Symbol {
     /// Returns the ticker as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        let length = self.0.iter().position(|byte| *byte == 0).unwrap_or(MAX_LENGTH);
+        // Only ASCII characters are stored.
+        str::from_utf8(&self.0[..length]).unwrap_or_default()
+    }
+
+    /// The ticker of a text with valid characters; `None` if it is too long.
+    fn of(ticker: &str) -> Option<Self> {
+        let mut bytes = [0; MAX_LENGTH];
+        bytes.get_mut(..ticker.len())?.copy_from_slice(ticker.as_bytes());
+        Some(Symbol(bytes))
     }
 
     /// Returns the default index for beta and correlation, the S&P 500.
@@ -27,14 +42,14 @@ impl Symbol {
     /// `TECK-B.TO` for `TECK.B.TO`. Returns `None` for all other tickers. Share classes are A, B and C
     /// only, because other single letters after a dot are exchanges, such as `.L`, `.V` and `.F`.
     pub fn with_hyphen(&self) -> Option<Self> {
-        let mut parts = self.0.splitn(3, '.');
+        let mut parts = self.as_str().splitn(3, '.');
         let (name, class, exchange) = (parts.next()?, parts.next()?, parts.next());
         let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '&');
         if !is_name || !matches!(class, "A" | "B" | "C") || exchange == Some("") {
             return None;
         }
         let exchange = exchange.map(|exchange| format!(".{exchange}")).unwrap_or_default();
-        Some(Symbol(format!("{name}-{class}{exchange}")))
+        Symbol::of(&format!("{name}-{class}{exchange}"))
     }
 }
 
@@ -49,13 +64,12 @@ impl FromStr for Symbol {
         let ticker = text.trim().to_ascii_uppercase();
         let allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || ".-^=&".contains(c);
         let meaningful = ticker.chars().any(|c| c.is_ascii_alphanumeric());
-        if (1..=15).contains(&ticker.len()) && ticker.chars().all(allowed) && meaningful {
-            Ok(Symbol(ticker))
-        } else {
-            Err(Error::Reject(format!(
-                "{text:?} is not a symbol: use 1 to 15 characters of A-Z 0-9 . - ^ = & (share classes have a hyphen: BRK-B)"
-            )))
-        }
+        let symbol = Symbol::of(&ticker).filter(|_| ticker.chars().all(allowed) && meaningful);
+        symbol.ok_or_else(|| {
+            Error::Reject(format!(
+                "{text:?} is not a symbol: use 1 to {MAX_LENGTH} characters of A-Z 0-9 . - ^ = & (share classes have a hyphen: BRK-B)"
+            ))
+        })
     }
 }
 
@@ -69,13 +83,25 @@ impl TryFrom<String> for Symbol {
 
 impl From<Symbol> for String {
     fn from(symbol: Symbol) -> String {
-        symbol.0
+        symbol.as_str().to_owned()
+    }
+}
+
+impl Serialize for Symbol {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Symbol({:?})", self.as_str())
     }
 }
 
 impl fmt::Display for Symbol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

@@ -16,7 +16,7 @@ pub const MAX_QUARTERS: u32 = 400;
 /// Maximum value of `years`.
 pub const MAX_YEARS: u32 = 100;
 /// Maximum number of symbols in a request: more than the companies listed in the United States.
-pub const MAX_SYMBOLS: usize = 10_000;
+const MAX_SYMBOLS: usize = 10_000;
 /// Maximum value of `max_calls`: what the largest plan allows in a day, several times over.
 const MAX_CALLS: u64 = 100_000_000;
 /// Maximum value of `patience`: a week.
@@ -124,7 +124,7 @@ impl CommandInput {
         match self.symbols.as_ref().map_or(0, Vec::len) {
             ..=MAX_SYMBOLS => Ok(()),
             many => Err(Error::Reject(format!(
-                "the request has {many} symbols: split it into requests of at most {MAX_SYMBOLS}"
+                "the request has {many} symbols: split it into requests of at most {MAX_SYMBOLS}, or store the list with `findata universe put`"
             ))),
         }
     }

@@ -14,6 +14,9 @@ use crate::{
 
 const PREFIX: &str = "state/universes/";
 
+/// Maximum number of symbols in a list: a plan of as many fits into the 256 MB of the functions.
+pub const MAX_SYMBOLS: usize = 50_000;
+
 /// The name of a list of symbols.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

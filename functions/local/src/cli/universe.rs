@@ -5,8 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use chrono::Utc;
 use clap::{Subcommand, ValueHint};
 use findata_pipeline::{
-    command_input::MAX_SYMBOLS,
-    named_universe::{self, NamedUniverse, UniverseName},
+    named_universe::{self, MAX_SYMBOLS, NamedUniverse, UniverseName},
     ports::stage::Stage,
 };
 use serde_json::json;
