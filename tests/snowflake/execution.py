@@ -112,6 +112,10 @@ class Executor:
             return rows_as_sql(*shown)
         if statement.verb in ("LIST", "LS"):
             return rows_as_sql(*list_stage(self.files, session.conn, statement.text))
+        if "information_schema.query_history_by_session(" in statement.text:
+            found = re.search(r"where query_id = '([^']*)'", statement.text)
+            failed = session.failed_batches.get(found and found.group(1))
+            return rows_as_sql(("QUERY_ID", "ERROR_CODE", "ERROR_MESSAGE"), [failed] if failed else [])
         if found := re.match(r"desc(?:ribe)?\s+(?:storage\s+)?integration\s+(\S+)", statement.text, re.I):
             name = name_parts(found.group(1))
             if ("INTEGRATION", name) not in privileges.owners:

@@ -135,11 +135,18 @@ class FakeSnowflake:
             response = await self.run(request, body, login, child)
             answer = json.loads(response.body)
             if not answer["success"]:
-                answer["message"] = (
-                    f"Uncaught Execution of multiple statements failed on statement \"{sql[:40]}\""
-                    f" (at line 1, position 0).\n{answer['message']}"
+                if answer["code"].startswith("390"):    # the session has ended
+                    return response
+                # Snowflake runs the statements in a procedure, and returns the error of the procedure. The query
+                # history has the error of the statement.
+                login["session"].failed_batches[job["query_id"]] = (
+                    child["query_id"], answer["code"], answer["message"]
                 )
-                return JSONResponse(answer, status_code=response.status_code)
+                message = (
+                    "JavaScript execution error: Uncaught Execution of multiple statements failed on statement"
+                    f" \"{sql[:40]}\" (at line 1, position 0).\n{answer['message']} in SYSTEM$MULTISTMT"
+                )
+                return refused(Denied("100132", "P0000", message), job["query_id"])
             child["task"] = asyncio.create_task(asyncio.sleep(0, response))
             self.async_jobs[child["query_id"]] = child
             children.append((child["query_id"], answer["data"]))
@@ -157,8 +164,8 @@ class FakeSnowflake:
         await self.sessions.end(other["session"])
 
     async def query(self, request):
-        """Answers not before --latency, so that the time of a request does not depend on the machine if the fake is
-        faster than that."""
+        """Takes at least --latency for a request. The fake's own time counts, so that a slow machine does not make
+        every request slower."""
         earliest = time.monotonic() + self.options.latency
         try:
             return await self.answer(request)

@@ -66,6 +66,7 @@ class Session:
         self.parameters = parameters
         conn.__dict__["_fake_parameters"] = parameters      # for cursors
         self.temporary, self.wrote, self.running, self.ended = set(), False, 0, False
+        self.failed_batches = {}    # query id -> query id, code and message of the statement that failed
         self.idle_since = time.monotonic()
 
     def is_temporary(self, name):

@@ -69,7 +69,7 @@ class BatchTest(FakeTest):
         data = s.execute(batch, MULTI_STATEMENT_COUNT=2)
         self.assertEqual(len(data["resultIds"].split(",")), 2)
         message = self.assert_error(
-            "002003", "42S02",
+            "100132", "P0000",
             lambda: s.execute("insert into t values (4); delete from nothing", MULTI_STATEMENT_COUNT=2),
         )
         self.assertIn("delete from nothing", message)

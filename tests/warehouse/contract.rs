@@ -142,8 +142,11 @@ async fn a_write_fence_refuses_the_second_of_two_writers(warehouse: &mut impl Wa
     // A statement that fails for another reason is not a conflict, and leaves the counter unchanged.
     let failed = analytics.write(warehouse, &["no sql".into()]).await;
     assert!(matches!(failed, Err(Error::Stop(_))), "{failed:?}");
-    analytics.begin(warehouse, &["delete from ops.contract_fence where n = 5"]).await.unwrap();
+    analytics.begin(warehouse).await.unwrap();
+    warehouse.execute("delete from ops.contract_fence where n = 5").await.unwrap();
     warehouse.execute("commit").await.unwrap();
+    let refused = WriteFence::begin(&mut second, warehouse).await;
+    assert!(matches!(refused, Err(Error::Retry { after: Some(_), .. })), "{refused:?}");
     assert_eq!(count(warehouse, "ops.contract_fence").await, "2");
 }
 

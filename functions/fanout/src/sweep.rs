@@ -255,8 +255,10 @@ async fn recover_run(
             if give_up {
                 let reason =
                     format!("no invocation finished the batch, though it was sent {recoveries} times");
-                for message in BatchMessage::of_plan(&plan, missing) {
-                    ledger::record_as_failed(&message, &Outcome::failed(&reason), stage, now).await?;
+                for batch in missing {
+                    for message in BatchMessage::of_plan(&plan, [batch]) {
+                        ledger::record_as_failed(&message, &Outcome::failed(&reason), stage, now).await?;
+                    }
                 }
                 swept.closed += 1;
             } else {

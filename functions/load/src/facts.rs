@@ -1,7 +1,7 @@
 //! What load must know about the rows in `incoming` before it writes them. One query reads all of it, because each
 //! query costs a round trip, and a single symbol on demand has eight datasets.
 
-use findata_domain::{Result, catalog::Dataset};
+use findata_domain::{Error, Result, catalog::Dataset};
 use findata_pipeline::ports::warehouse::Warehouse;
 
 use crate::{filers, price_refetch, restatements, sql};
@@ -28,8 +28,8 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Reads them. `has_quarantined` says whether the ledger lists quarantined rows; `any_missing` is the query of
-    /// the last one, if there is one.
+    /// Reads them. `has_quarantined` says whether the ledger lists quarantined rows. `any_missing` is the query for
+    /// the field of this name.
     pub async fn read(
         dataset: &Dataset,
         has_quarantined: bool,
@@ -50,7 +50,8 @@ impl Facts {
                 Some("filers") => facts.filers.push(row),
                 Some("wrong_days") => facts.wrong_days.push(row),
                 Some("missing") => facts.any_missing = true,
-                _ => facts.any_restated = true,
+                Some("restated") => facts.any_restated = true,
+                _ => return Err(Error::Stop("the warehouse did not return what it was asked for".into())),
             }
         }
         Ok(facts)

@@ -193,8 +193,11 @@ async fn append_tasks(
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
-    fence.begin(warehouse, before.as_slice()).await?;
+    fence.begin(warehouse).await?;
     let written = async {
+        if let Some(statement) = before {
+            warehouse.execute(statement).await?;
+        }
         if !entries.is_empty() {
             warehouse.append("ops.tasks", sql::tasks(run, entries)).await?;
         }

@@ -52,7 +52,7 @@ pub(crate) fn any(dataset: &Dataset) -> Option<&'static str> {
 }
 
 /// Returns the statement that inserts every changed item with its old and new value. It has a branch for each item,
-/// so leave it out if no row is restated. `run` is a SQL literal.
+/// so callers leave it out if no row is restated. `run` is a SQL literal.
 pub(crate) fn insert(dataset: &Dataset, run: &str) -> Option<String> {
     if dataset.history != History::Versions {
         return None;

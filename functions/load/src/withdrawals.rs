@@ -55,7 +55,7 @@ impl Answers {
 /// The temporary tables of [`compare`].
 const TABLES: [&str; 3] = ["answered_statements", "absent_statements", "changed_withdrawals"];
 
-/// Returns those of the files, as SQL literals, whose answers show the statements that FMP has.
+/// Returns the keys of the files with whole answers, as SQL literals.
 pub(crate) fn whole_answers(dataset: &Dataset, answers: &Answers, files: &[StagedFile]) -> Vec<String> {
     let is_whole = |file: &&StagedFile| answers.files.contains(&file.key);
     match dataset.history {

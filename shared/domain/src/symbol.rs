@@ -26,7 +26,7 @@ impl Symbol {
         str::from_utf8(&self.0[..length]).unwrap_or_default()
     }
 
-    /// The ticker of a text with valid characters; `None` if it is too long.
+    /// Stores a text, whose characters the caller checks; `None` if it is too long.
     fn of(ticker: &str) -> Option<Self> {
         let mut bytes = [0; MAX_LENGTH];
         bytes.get_mut(..ticker.len())?.copy_from_slice(ticker.as_bytes());

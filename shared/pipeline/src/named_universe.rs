@@ -14,7 +14,7 @@ use crate::{
 
 const PREFIX: &str = "state/universes/";
 
-/// Maximum number of symbols in a list: a plan of as many fits into the 256 MB of the functions.
+/// Maximum number of symbols in a list: their plan fits into the 256 MB of the functions.
 pub const MAX_SYMBOLS: usize = 50_000;
 
 /// The name of a list of symbols.

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use findata_domain::{Error, Result};
 
-use crate::ports::warehouse::{Statement, Warehouse, roll_back_on_error};
+use crate::ports::warehouse::{Warehouse, in_transaction, roll_back_on_error};
 
 /// Wait before the retry, to give the other invocation time to finish.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -67,20 +67,32 @@ impl WriteFence {
         }
     }
 
-    /// Begins a transaction, increments the counter in it, and runs statements. Stores the new number in `self`, so
+    /// Begins a transaction and increments the counter in it. Stores the new number in `self`, so
     /// that the same invocation can begin another transaction later. The caller commits.
     ///
     /// # Errors
-    /// `Retry` after a pause if another invocation has written in the meantime; the error of the first statement that
-    /// failed. On an error, the transaction is rolled back.
-    pub async fn begin(&mut self, warehouse: &mut impl Warehouse, statements: &[&str]) -> Result<()> {
-        self.run(None, warehouse, statements).await
+    /// `Retry` after a pause if another invocation has written in the meantime; the warehouse's
+    /// errors. On an error, the transaction is rolled back.
+    pub async fn begin(&mut self, warehouse: &mut impl Warehouse) -> Result<()> {
+        let increment = self.increment(None);
+        let begun = async {
+            // One by one: Snowflake would roll back a transaction that a request of several statements leaves open.
+            warehouse.execute("begin transaction").await?;
+            for statement in &increment {
+                warehouse.execute(statement).await?;
+            }
+            Ok(())
+        };
+        let begun = begun.await;
+        let begun = roll_back_on_error(warehouse, begun).await;
+        self.incremented(begun, None, warehouse).await
     }
 
     /// Runs statements as one fenced transaction.
     ///
     /// # Errors
-    /// The errors of [`WriteFence::begin`].
+    /// The errors of [`WriteFence::begin`]; the error of the first statement that failed. On an
+    /// error, the transaction is rolled back.
     pub async fn write(&mut self, warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
         self.write_if(None, warehouse, statements).await
     }
@@ -104,24 +116,19 @@ impl WriteFence {
         warehouse: &mut impl Warehouse,
         statements: &[String],
     ) -> Result<()> {
-        let statements: Vec<&str> = statements.iter().map(String::as_str).chain(["commit"]).collect();
-        self.run(changes, warehouse, &statements).await
+        let increment = self.increment(changes);
+        let executed = in_transaction(warehouse, &[&increment[..], statements].concat()).await;
+        self.incremented(executed, changes, warehouse).await
     }
 
-    /// Begins a transaction, increments the counter unless the query `changes` returns rows, and runs statements. An
-    /// engine behind a network gets all of it with one request.
-    async fn run(
+    /// Stores the new number, or finds out whether the transaction, which was rolled back, failed because of a conflict.
+    async fn incremented(
         &mut self,
+        executed: Result<()>,
         changes: Option<&str>,
         warehouse: &mut impl Warehouse,
-        statements: &[&str],
     ) -> Result<()> {
-        let increment = self.increment(changes);
-        let fence = ["begin transaction"].into_iter().chain(increment.iter().map(String::as_str));
-        let statements = fence.chain(statements.iter().copied());
-        let statements: Vec<_> = statements.map(|sql| Statement { step: "", sql }).collect();
-        let executed = warehouse.execute_all(&statements).await;
-        match roll_back_on_error(warehouse, executed).await {
+        match executed {
             Ok(()) => {
                 self.number += 1;
                 Ok(())
@@ -132,8 +139,9 @@ impl WriteFence {
         }
     }
 
-    /// The statements that increment the counter. The second one fails if the first one has not deleted the counter,
-    /// because text cannot be cast to a number. Without a row, `max` is NULL, and so is the cast.
+    /// The statements that increment the counter, unless the query `changes` returns rows. If the first one has not
+    /// deleted the counter, the second one fails, because the function's name is not a number. Otherwise `max` is
+    /// NULL, and the new number is inserted.
     fn increment(&self, changes: Option<&str>) -> [String; 2] {
         let WriteFence { function, number } = *self;
         let unless = changes.map(|query| format!(" and not exists ({query})")).unwrap_or_default();
@@ -155,15 +163,14 @@ impl WriteFence {
         changes: Option<&str>,
         warehouse: &mut impl Warehouse,
     ) -> Error {
-        match WriteFence::read(self.function, warehouse).await {
-            Ok(now) if now.number != self.number => return self.conflict(""),
-            Ok(_) => {}
-            Err(_) => return error,
+        // In this order: a transaction that removes the changes also increments the counter.
+        if let Some(query) = changes
+            && warehouse.query(query).await.is_ok_and(|rows| !rows.is_empty())
+        {
+            return self.conflict(", or the rows that it read have changed");
         }
-        match changes {
-            Some(query) if warehouse.query(query).await.is_ok_and(|rows| !rows.is_empty()) => {
-                self.conflict(", or the rows that it read have changed")
-            }
+        match WriteFence::read(self.function, warehouse).await {
+            Ok(now) if now.number != self.number => self.conflict(""),
             _ => error,
         }
     }

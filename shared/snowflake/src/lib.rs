@@ -22,6 +22,7 @@ use std::{
 
 // Imported only to set features of `log` that disable low log levels at compile time. At these levels, the client logs
 // tokens.
+use failure::Rejection;
 use log as _;
 use middleware::SessionMiddleware;
 use reqwest::{Client, Url, redirect};
@@ -164,6 +165,11 @@ impl Snowflake {
             result => result,
         };
         self.count(statements, begun, result.is_ok());
+        let failed_batch = lock(&self.statement).failed_batch.take();
+        let result = match (result, failed_batch) {
+            (Err(error), Some(query_id)) => Err(self.cause(&query_id).await.unwrap_or(error)),
+            (result, _) => result,
+        };
         let head: String = statements.first().map(|s| s.sql.chars().take(100).collect()).unwrap_or_default();
         tracing::debug!(
             seconds = begun.elapsed().as_secs_f64(),
@@ -174,7 +180,7 @@ impl Snowflake {
         // If one of several statements has failed, those before it have been executed.
         let is_executed = |kind: &StatementKind| {
             let may_be = matches!(kind, StatementKind::CreateTemporary | StatementKind::BeginTransaction);
-            result.is_ok() || (statements.len() > 1 && may_be)
+            result.is_ok() || (statements.len() > 1 && may_be && self.session.is_some())
         };
         for kind in statements.iter().map(|s| StatementKind::of(s.sql)).filter(is_executed) {
             match kind {
@@ -185,6 +191,21 @@ impl Snowflake {
             }
         }
         result
+    }
+
+    /// The error of the statement that failed in a text of several statements; `None` if the query history does not
+    /// have it.
+    async fn cause(&mut self, batch: &str) -> Option<Error> {
+        let sql = sql::failure_within(batch);
+        let rows = self.run_once(&[Statement { step: "", sql: &sql }]).await.ok()?;
+        let [query_id, code, message] = <[_; 3]>::try_from(rows.values.into_iter().next()?).ok()?;
+        let rejection = Rejection {
+            code: code?,
+            sql_state: String::new(),
+            query_id: query_id.unwrap_or_default(),
+            message: message.unwrap_or_default(),
+        };
+        Some(rejection.error())
     }
 
     async fn run_one(&mut self, sql: &str) -> Result<Rows> {

@@ -21,7 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::{
-    failure::TOKEN_EXPIRED,
+    failure::{BATCH_FAILED, TOKEN_EXPIRED},
     response,
     statement::{StatementState, lock},
     transport::{self, Failure},
@@ -78,6 +78,7 @@ impl Middleware for SessionMiddleware {
         statement.error = Some(match failure {
             Failure::Rejected(rejection) => {
                 statement.session_ended = rejection.session_ended();
+                statement.failed_batch = (rejection.code == BATCH_FAILED).then(|| rejection.query_id.clone());
                 statement.query_ids = vec![rejection.query_id.clone()];
                 statement.query_ids.retain(|id| !id.is_empty());
                 rejection.error()

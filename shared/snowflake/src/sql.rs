@@ -5,6 +5,8 @@ use findata_domain::catalog::{Column, Kind};
 use findata_domain::sql::literal;
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Statement};
 
+use crate::statement::StatementKind;
+
 /// Rows per INSERT statement. Snowflake allows 16,384 rows in a VALUES list. With fewer rows, the text does not exceed
 /// the largest size of a statement.
 const ROWS_PER_INSERT: usize = 1_000;
@@ -13,14 +15,21 @@ const FILES_PER_COPY: usize = 1_000;
 /// Maximum size of the text of several statements in bytes. Snowflake limits a text to 1 MB.
 const BYTES_PER_REQUEST: usize = 400_000;
 
-/// Divides statements into those that fit into one request.
+/// Divides statements into those that fit into one request. A transaction that does not fit is sent statement by
+/// statement, because Snowflake rolls back a transaction that a request of several statements leaves open (Snowflake's
+/// documentation, "Transactions", on scoped transactions).
 pub(super) fn requests<'a, 'b>(statements: &'a [Statement<'b>]) -> impl Iterator<Item = &'a [Statement<'b>]> {
     let mut rest = statements;
+    let size: usize = statements.iter().map(|statement| statement.sql.len()).sum();
+    let begins = |statement: &Statement<'_>| {
+        matches!(StatementKind::of(statement.sql), StatementKind::BeginTransaction)
+    };
+    let is_split_transaction = size > BYTES_PER_REQUEST && statements.iter().any(begins);
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let fits = |statement: &&Statement<'_>| {
             bytes += statement.sql.len();
-            bytes <= BYTES_PER_REQUEST
+            bytes <= BYTES_PER_REQUEST && !is_split_transaction
         };
         let number = rest.iter().take_while(fits).count().max(1).min(rest.len());
         let (request, later) = rest.split_at(number);
@@ -76,6 +85,18 @@ pub(super) fn inserts<'a>(
             |row: &Vec<Option<String>>| format!("({})", row.iter().map(cell).collect::<Vec<_>>().join(", "));
         format!("insert into {table} values {}", rows.iter().map(row).collect::<Vec<_>>().join(", "))
     })
+}
+
+/// The query for the statement that failed in a text of several statements, which has this query id: its query id, code
+/// and message. Snowflake lists each statement of the text as a query of the session.
+pub(super) fn failure_within(batch: &str) -> String {
+    let history = "table(information_schema.query_history_by_session(result_limit => 200))";
+    let batch = literal(batch);
+    format!(
+        "select h.query_id, h.error_code::varchar, h.error_message from {history} h \
+         join (select start_time from {history} where query_id = {batch}) b on h.start_time >= b.start_time \
+         where h.error_code is not null and h.query_id <> {batch} order by h.start_time desc limit 1"
+    )
 }
 
 /// The statements that load landing files into the temporary table `incoming`. `stage` is the external stage that
@@ -154,6 +175,9 @@ mod tests {
         let statements: Vec<_> = texts.iter().map(|sql| Statement { step: "", sql }).collect();
         let lengths: Vec<usize> = requests(&statements).map(<[_]>::len).collect();
         assert_eq!(lengths, [1, 1, 3, 2]);
+        let transaction = ["begin transaction", "a", &long, "b", "commit"];
+        let transaction: Vec<_> = transaction.iter().map(|sql| Statement { step: "", sql }).collect();
+        assert_eq!(requests(&transaction).map(<[_]>::len).collect::<Vec<_>>(), [1; 5]);
         assert_eq!(requests(&[]).count(), 0);
     }
 

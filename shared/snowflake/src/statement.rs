@@ -16,6 +16,9 @@ pub(super) struct StatementState {
     pub error: Option<Error>,
     /// Whether the statement failed because its session had ended.
     pub session_ended: bool,
+    /// The query id of a text of several statements that failed: the response does not have the code of the
+    /// statement that failed.
+    pub failed_batch: Option<String>,
     /// Number of statements in the text.
     pub count: usize,
     /// Snowflake's ids of the queries, one per statement. A failed text has one id.
@@ -30,6 +33,7 @@ impl StatementState {
             deadline,
             error: None,
             session_ended: false,
+            failed_batch: None,
             count: 1,
             query_ids: Vec::new(),
             tag: r#"{"app":"findata"}"#.into(),
