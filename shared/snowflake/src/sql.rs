@@ -88,12 +88,12 @@ pub(super) fn inserts<'a>(
 }
 
 /// The query for the statement that failed in a text of several statements, which has this query id: its query id, code
-/// and message. Snowflake lists each statement of the text as a query of the session.
+/// and message. Snowflake lists each statement of the text as a query of the session, with its code as a number.
 pub(super) fn failure_within(batch: &str) -> String {
     let history = "table(information_schema.query_history_by_session(result_limit => 200))";
     let batch = literal(batch);
     format!(
-        "select h.query_id, h.error_code::varchar, h.error_message from {history} h \
+        "select h.query_id, lpad(h.error_code::varchar, 6, '0'), h.error_message from {history} h \
          join (select start_time from {history} where query_id = {batch}) b on h.start_time >= b.start_time \
          where h.error_code is not null and h.query_id <> {batch} order by h.start_time desc limit 1"
     )
