@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::started_run;
 
-/// Prints how long it takes until the figures are published: 18 s on an idle machine, of which 9 s are latency. The
+/// Prints how long it takes until the figures are published: 18 to 20 s with debug functions on an idle machine, of which 9 s are latency. The
 /// bound is on round trips, which do not depend on the machine.
 #[test]
 #[ignore = "slow; ./dev test --long runs it"]
