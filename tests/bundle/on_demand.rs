@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::started_run;
 
-/// Prints how long it takes until the figures are published: 18 to 20 s with debug functions on an idle machine, of which 9 s are latency. The
-/// bound is on round trips, which do not depend on the machine.
+/// Prints how long it takes until the figures are published: 18 to 20 s with debug functions on an idle machine, of
+/// which 9 s are latency. The bound is on round trips, which do not depend on the machine.
 #[test]
 #[ignore = "slow; ./dev test --long runs it"]
 fn one_symbol_needs_few_round_trips() {
