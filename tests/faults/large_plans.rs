@@ -149,7 +149,7 @@ const TEST: &str = "faults::large_plans::deliveries_of_50_000_symbols_fit_into_t
 /// Tells a child process which delivery to perform, in which home.
 const DELIVERY: &str = "FINDATA_TEST_DELIVERY";
 const HOME: &str = "FINDATA_TEST_DELIVERY_HOME";
-
+/// Tells a child process the address of FMP.
 const FMP_URL: &str = "FINDATA_TEST_DELIVERY_FMP";
 
 /// Performs a delivery in a process of its own, as on Lambda.

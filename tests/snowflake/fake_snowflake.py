@@ -8,8 +8,8 @@
               locks and LOCK_TIMEOUT (warehouses.py).
   Parameters  --account-parameter NAME=VALUE changes the default of a session parameter, as an
               administrator can. These have an effect: ROWS_PER_RESULTSET, TIMESTAMP_INPUT_FORMAT,
-              TIMESTAMP_NTZ_OUTPUT_FORMAT, TIMESTAMP_TYPE_MAPPING
-              (parameters.py), MULTI_STATEMENT_COUNT, CLIENT_VALIDATE_DEFAULT_PARAMETERS.
+              TIMESTAMP_NTZ_OUTPUT_FORMAT, TIMESTAMP_TYPE_MAPPING (parameters.py),
+              MULTI_STATEMENT_COUNT, CLIENT_VALIDATE_DEFAULT_PARAMETERS.
   Protocol    Complete responses, JSON rowsets for clients that send no CLIENT_APP_ID (protocol.py);
               logins, tokens and JWT signatures (sessions.py); asynchronous statements by 333334 and
               getResultUrl, idempotency by requestId, abort-request, paths with double slashes.

@@ -11,8 +11,8 @@ pub(super) struct Rejection {
     pub message: String,
 }
 
-/// Code of a text of several statements of which one failed (SQL state P0000). The message quotes the statement and its
-/// message, but not its code.
+/// Code of a batch in which a statement failed (SQL state P0000). The message quotes the statement and its message, but
+/// not its code.
 pub(super) const BATCH_FAILED: &str = "100132";
 /// Code of an expired session token, which can be renewed.
 pub(super) const TOKEN_EXPIRED: &str = "390112";

@@ -20,9 +20,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use failure::Rejection;
 // Imported only to set features of `log` that disable low log levels at compile time. At these levels, the client logs
 // tokens.
-use failure::Rejection;
 use log as _;
 use middleware::SessionMiddleware;
 use reqwest::{Client, Url, redirect};
@@ -193,8 +193,7 @@ impl Snowflake {
         result
     }
 
-    /// The error of the statement that failed in a text of several statements; `None` if the query history does not
-    /// have it.
+    /// The error of the failed statement of a batch, which has this query id; `None` if the query history lacks it.
     async fn cause(&mut self, batch: &str) -> Option<Error> {
         let sql = sql::failure_within(batch);
         let rows = self.run_once(&[Statement { step: "", sql: &sql }]).await.ok()?;

@@ -87,8 +87,8 @@ pub(super) fn inserts<'a>(
     })
 }
 
-/// The query for the statement that failed in a text of several statements, which has this query id: its query id, code
-/// and message. Snowflake lists each statement of the text as a query of the session, with its code as a number.
+/// The query that finds the failed statement of a batch, which has this query id. It returns the statement's query id,
+/// code and message. Snowflake lists each statement of a batch as a query of the session, with its code as a number.
 pub(super) fn failure_within(batch: &str) -> String {
     let history = "table(information_schema.query_history_by_session(result_limit => 200))";
     let batch = literal(batch);

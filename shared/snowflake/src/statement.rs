@@ -16,8 +16,7 @@ pub(super) struct StatementState {
     pub error: Option<Error>,
     /// Whether the statement failed because its session had ended.
     pub session_ended: bool,
-    /// The query id of a text of several statements that failed: the response does not have the code of the
-    /// statement that failed.
+    /// The query id of a failed batch. Its response lacks the code of the failed statement.
     pub failed_batch: Option<String>,
     /// Number of statements in the text.
     pub count: usize,
